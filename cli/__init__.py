@@ -1,0 +1,62 @@
+"""The command `he2ihc-keras`: each command parses, calls the library, prints."""
+
+import importlib
+import os
+
+import click
+
+import he2ihc_keras
+
+_COMMANDS = {
+    "train": "Train a model; with no argument, on built-in data.",
+    "predict": "Stain H&E images.",
+    "score": "Score stained images beside trivial baselines.",
+    "export": "Write a SavedModel.",
+    "zoo": "List the models, or show the card of one.",
+    "check": "Report what a data folder holds and what is wrong.",
+    "phantom": "Make synthetic pairs to try things on.",
+}
+
+
+class _Commands(click.Group):
+    """Loads a command when it is called, and turns errors into messages."""
+
+    def list_commands(self, context):
+        return list(_COMMANDS)
+
+    def get_command(self, context, name):
+        if name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"he2ihc_keras.cli.{name}")
+        return getattr(module, name)
+
+    def format_commands(self, context, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def invoke(self, context):
+        # The library says what is wrong with an input by these three.
+        try:
+            return super().invoke(context)
+        except (ValueError, TypeError, FloatingPointError) as error:
+            if context.params.get("debug"):
+                raise
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Commands)
+@click.version_option(he2ihc_keras.__version__, prog_name="he2ihc-keras")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug):
+    """Virtual staining: HER2 IHC from H&E patches of breast tissue.
+
+    Not for diagnosis.
+
+    \b
+    Example:
+      he2ihc-keras train
+      he2ihc-keras train attn_pyramid --data BCI_dataset --out runs/bci
+      he2ihc-keras predict runs/bci slides/patches --out stained
+    """
+    # Before TensorFlow is imported by a command.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

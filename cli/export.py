@@ -1,0 +1,32 @@
+"""he2ihc-keras export."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", metavar="RUN_OR_KERAS_FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder to make; it must not exist, or be empty.",
+)
+def export(run, out):
+    """Write a SavedModel that plain TensorFlow runs, images of any size.
+
+    Endpoints: `serve` uint8 to uint8, `serve_float` float32 in [-1, 1], `serve_png`
+    PNG files to PNG files. Beside the graph lies he2ihc.json, which describes it.
+
+    \b
+    Example:
+      he2ihc-keras export runs/attn_pyramid --out attn_pyramid_saved_model
+    """
+    from he2ihc_keras import inference
+    from he2ihc_keras.export import export_saved_model
+
+    generator = inference.load_generator(run)
+    export_saved_model(generator, out, recipe=inference.load_recipe(run))
+    click.echo(f"Exported: {out}")
+    click.echo(f"  stained = tf.saved_model.load({str(out)!r}).serve(images)")

@@ -1,0 +1,48 @@
+"""he2ihc-keras predict."""
+
+from pathlib import Path
+
+import click
+
+from he2ihc_keras.cli import console as consoles
+
+
+@click.command()
+@click.argument("run", metavar="RUN_OR_KERAS_FILE", type=click.Path(path_type=Path))
+@click.argument(
+    "inputs",
+    metavar="IMAGE_OR_FOLDER...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the stained images: same names, as PNG.",
+)
+def predict(run, inputs, out):
+    """Stain H&E images of any size; no IHC is needed.
+
+    An image that cannot be read does not stop the others; it is listed at the end, and
+    the exit code is 1.
+
+    \b
+    Example:
+      he2ihc-keras predict runs/attn_pyramid BCI_dataset/HE/test --out stained
+      he2ihc-keras predict model.keras a.png b.jpg --out stained
+    """
+    from he2ihc_keras import inference
+
+    images = inference.find_images(inputs)
+    stainer = inference.Stainer(inference.load_generator(run))
+    with consoles.bar("Staining") as advance:
+        done = iter(range(1, len(images) + 1))
+        failures = inference.predict_files(
+            stainer, images, out, progress=lambda: advance(next(done), len(images))
+        )
+    click.echo(f"{len(images) - len(failures)} of {len(images)} images stained: {out}")
+    if failures:
+        click.echo("\n".join(["Failed:", *failures]), err=True)
+        raise SystemExit(1)

@@ -1,0 +1,216 @@
+"""he2ihc-keras train."""
+
+import signal
+from pathlib import Path
+
+import click
+
+from he2ihc_keras.cli import console as consoles
+
+_PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of pairs (BCI, BCI challenge, pix2pix or MIST layout). Without it, "
+    "the recipe's quick start: a small network on synthetic pairs.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Run folder.  [default: runs/MODEL, the first that is free]",
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Epochs, decay included.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Pairs a step.")
+@click.option("--patch-size", type=click.IntRange(min=1), help="Pixels.")
+@click.option("--precision", type=click.Choice(_PRECISIONS))
+@click.option("--seed", type=int, help="Of weights, data order, augmentation, dropout.")
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Any key of the recipe, e.g. generator.filters=32. Can be repeated.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--dry-run", is_flag=True, help="Check everything, train nothing.")
+def train(model, data, out, resume, dry_run, **options):
+    """Train MODEL (attn_pyramid if none is named) by its recipe in the zoo.
+
+    A run can be stopped at any time and continued with --resume; it ends with the
+    same weights.
+
+    \b
+    Example:
+      he2ihc-keras train
+      he2ihc-keras train unet --data BCI_dataset --out runs/unet --epochs 20
+      he2ihc-keras train pix2pix --data MIST/HER2 --set generator.filters=32
+      he2ihc-keras train --out runs/unet --resume
+    """
+    console = consoles.stdout()
+    if resume:
+        _refuse_changes(model, data, dry_run, options)
+        run = _resume(out, console)
+    else:
+        run = _begin(model, data, out, dry_run, options, console)
+    if run is not None:
+        _score(run, console)
+        _say_what_next(run, console)
+
+
+def _begin(model, data, out, dry_run, options, console):
+    from he2ihc_keras import zoo
+
+    recipe = zoo.recipe(model or "attn_pyramid")
+    phantom = None if data else recipe.quick_start.get("phantom")
+    recipe = _with_options(recipe if data else recipe.quick(), **options)
+    out = out or _free_folder(Path("runs") / recipe.name)
+    _check_is_free(out)
+    if data is None:
+        console.print(
+            f"Quick start of {recipe.name}: a small network on {phantom['pairs']} "
+            f"synthetic pairs of {phantom['size']} x {phantom['size']} pixels. "
+            f"For your own data: he2ihc-keras train {recipe.name} --data DIR"
+        )
+    pairs = [] if data is None else _inspect(data, recipe, console)
+    if dry_run:
+        return _describe(recipe, pairs, phantom, out, console)
+    if data is None:
+        pairs = _inspect(_make_phantom(phantom, out, recipe.fit.seed), recipe, console)
+    console.print(f"Run folder: {out}")
+    from he2ihc_keras import training
+
+    with _interruptible(out):
+        return training.fit(recipe, pairs, out, console=console)
+
+
+def _with_options(recipe, settings, epochs, **flags):
+    from he2ihc_keras.recipe import parse_setting
+
+    keys = {
+        "batch_size": "fit.batch_size",
+        "patch_size": "data.patch_size",
+        "precision": "fit.precision",
+        "seed": "fit.seed",
+    }
+    recipe = recipe.with_epochs(epochs) if epochs else recipe
+    recipe = recipe.override({keys[name]: value for name, value in flags.items()})
+    return recipe.override(dict(parse_setting(text) for text in settings))
+
+
+def _free_folder(folder):
+    candidates = [folder, *(Path(f"{folder}-{n}") for n in range(2, 10_000))]
+    return next(candidate for candidate in candidates if not candidate.exists())
+
+
+def _check_is_free(out):
+    if (out / "recipe.toml").exists():
+        raise click.ClickException(
+            f"{out} holds a run already. Continue it with --resume, or choose another "
+            "folder with --out."
+        )
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise click.ClickException(f"{out} is not empty. Choose another --out.")
+
+
+def _make_phantom(phantom, out, seed):
+    from he2ihc_keras.cli.phantom import make
+
+    make(out / "phantom", phantom["pairs"], phantom["size"], seed)
+    return out / "phantom"
+
+
+def _inspect(data, recipe, console):
+    from he2ihc_keras.data import pairs
+
+    with consoles.bar("Checking the images", console) as advance:
+        report = pairs.inspect(
+            data,
+            patch_size=recipe.data.patch_size,
+            resize=recipe.data.fit == "resize",
+            validation_fraction=recipe.data.validation_fraction,
+            seed=recipe.fit.seed,
+            progress=advance,
+        )
+    report.raise_if_problems()
+    counts = ", ".join(f"{c.total()} {s}" for s, c in report.counts().items())
+    console.print(f"Data: {report.root}, {report.layout.name} layout: {counts}.")
+    return list(report.pairs)
+
+
+def _describe(recipe, pairs, phantom, out, console):
+    from he2ihc_keras import training
+    from he2ihc_keras.data.pipeline import steps_per_epoch
+
+    policy, reason = training.resolve_precision(recipe.fit.precision)
+    train_pairs = [pair for pair in pairs if pair.split == "train"]
+    steps = steps_per_epoch(train_pairs, recipe.fit.batch_size) if pairs else 1
+    trainer = training.build_trainer(recipe, steps)
+    console.print(recipe.to_toml(), markup=False)
+    console.print(f"Weights: {trainer.count_params():,}")
+    console.print(f"Precision: {policy} ({reason})")
+    if pairs:
+        console.print(f"Steps: {steps} an epoch, {steps * recipe.fit.epochs} in all")
+    console.print(f"Would train into {out}. Nothing was written.")
+
+
+def _refuse_changes(model, data, dry_run, options):
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
+    given += ["MODEL"] * bool(model) + ["--data"] * bool(data)
+    given += ["--dry-run"] * dry_run
+    if given:
+        raise click.UsageError(
+            "A resumed run keeps its recipe and data: give --out and --resume alone. "
+            f"Received also: {', '.join(given).replace('--settings', '--set')}."
+        )
+
+
+def _resume(out, console):
+    if out is None:
+        raise click.UsageError("--resume needs the run folder: --out RUN.")
+    from he2ihc_keras import training
+
+    with _interruptible(out):
+        return training.resume(out, console=console)
+
+
+class _interruptible:  # noqa: N801
+    """Says how to go on, and exits as a stopped program does."""
+
+    def __init__(self, out):
+        self.out = out
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        from he2ihc_keras.training import Interrupted
+
+        if isinstance(error, Interrupted):
+            name = signal.Signals(error.signal).name
+            click.echo(f"{error} ({name})", err=True)
+            click.echo(f"Go on with: he2ihc-keras train --out {self.out} --resume")
+            raise SystemExit(128 + error.signal) from error
+
+
+def _score(run, console):
+    from he2ihc_keras.cli.score import score_run
+
+    score_run(run.path, None, run.scores, console)
+
+
+def _say_what_next(run, console):
+    samples = sorted(run.samples.glob("*.png"))
+    lines = [
+        "",
+        f"Look at   {samples[-1]}" if samples else "",
+        f"Curves    tensorboard --logdir {run.logs}",
+        f"Stain     he2ihc-keras predict {run.path} FOLDER --out stained",
+        f"Hand on   he2ihc-keras export {run.path} --out {run.path.name}_saved_model",
+        "Not for diagnosis.",
+    ]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)

@@ -1,0 +1,31 @@
+"""From folders of paired patches to batches: find, check, read, augment; or make."""
+
+import importlib
+
+# Module of each name. They are imported on first use: looking through a folder, or
+# making a phantom, never waits for TensorFlow.
+_ROOM = {
+    "Pair": "pairs",
+    "find_pairs": "pairs",
+    "inspect": "pairs",
+    "read_pair": "pairs",
+    "read_image": "images",
+    "write_image": "images",
+    "to_float": "images",
+    "to_uint8": "images",
+    "training_batches": "pipeline",
+    "validation_batches": "pipeline",
+    "make_pair": "phantom",
+    "write_phantom": "phantom",
+}
+_MODULES = ("augment", "images", "pairs", "phantom", "pipeline")
+
+__all__ = sorted([*_ROOM, *_MODULES])
+
+
+def __getattr__(name: str):
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _ROOM:
+        return getattr(importlib.import_module(f"{__name__}.{_ROOM[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,17 @@
+"""Trained generators on images without an IHC partner."""
+
+from he2ihc_keras.inference.files import find_images, predict_files, stain_image
+from he2ihc_keras.inference.held_out import held_out, stain_pairs
+from he2ihc_keras.inference.load import load_generator, load_recipe
+from he2ihc_keras.inference.stainer import Stainer
+
+__all__ = [
+    "Stainer",
+    "find_images",
+    "held_out",
+    "load_generator",
+    "load_recipe",
+    "predict_files",
+    "stain_image",
+    "stain_pairs",
+]

@@ -1,0 +1,57 @@
+"""A generator from what people have on disk."""
+
+from pathlib import Path
+
+import keras
+
+from he2ihc_keras import models
+from he2ihc_keras.recipe import Recipe
+from he2ihc_keras.training import RunFolder
+
+
+def load_generator(path: Path | str) -> keras.Model:
+    """The generator of a run folder, or of a `.keras` file.
+
+    Args:
+        path: A run folder with `model.keras` in it, or the file itself.
+
+    Returns:
+        A generator in float32.
+
+    Raises:
+        ValueError: If there is no model, or it is not a generator of this package.
+    """
+    file = _model_file(Path(path))
+    try:
+        model = keras.models.load_model(file, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{file} cannot be loaded as a Keras model: {error}") from error
+    models.stride(model)
+    return models.as_float32(model)
+
+
+def load_recipe(path: Path | str) -> Recipe | None:
+    """The recipe of a run folder, or of the run that a `model.keras` lies in.
+
+    Returns:
+        The recipe, or `None` where there is none beside the model.
+    """
+    path = Path(path)
+    run = RunFolder(path if path.is_dir() else path.parent)
+    return Recipe.load(run.recipe) if run.exists() else None
+
+
+def _model_file(path):
+    if path.is_dir():
+        model = RunFolder(path).model
+        if model.is_file():
+            return model
+        raise ValueError(
+            f"{path} has no {model.name}. Expected a run folder of `he2ihc-keras train` "
+            "whose first epoch has ended, or a .keras file."
+        )
+    if path.suffix != ".keras":
+        raise ValueError(f"{path} is neither a run folder nor a .keras file.")
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist.")
+    return path

@@ -1,0 +1,15 @@
+"""Layers that hold weights or a trick: padding, normalisation, attention, pyramid."""
+
+from he2ihc_keras.layers.batch_normalization import BatchNormalization
+from he2ihc_keras.layers.gaussian_pyramid import gaussian_pyramid
+from he2ihc_keras.layers.reflection_padding import ReflectionPadding2D
+from he2ihc_keras.layers.self_attention import SelfAttention2D
+from he2ihc_keras.layers.size_check import SizeCheck
+
+__all__ = [
+    "BatchNormalization",
+    "ReflectionPadding2D",
+    "SelfAttention2D",
+    "SizeCheck",
+    "gaussian_pyramid",
+]

@@ -1,0 +1,87 @@
+"""Published networks as functional Keras models, one architecture a file."""
+
+import difflib
+import inspect
+import types
+
+import keras
+
+from he2ihc_keras.layers import SizeCheck
+from he2ihc_keras.models import (
+    attn_pyramid,
+    patchgan,
+    pix2pix,
+    pyramid_pix2pix,
+    unet,
+)
+from he2ihc_keras.models.precision import as_float32
+
+__all__ = ["as_float32", "build", "module", "names", "options", "stride"]
+
+_MODULES = (attn_pyramid, patchgan, pix2pix, pyramid_pix2pix, unet)
+_BY_NAME = {module.__name__.rpartition(".")[-1]: module for module in _MODULES}
+
+
+def names() -> tuple[str, ...]:
+    """Names that `build` knows, in alphabetical order."""
+    return tuple(_BY_NAME)
+
+
+def build(name: str, **overrides) -> keras.Model:
+    """A fresh model by name: `build("unet", filters=32)` is `unet.build(filters=32)`.
+
+    Args:
+        name: One of `names()`.
+        **overrides: Arguments of that model's `build`; `options(name)` lists them.
+
+    Returns:
+        A generator takes H&E `(batch, height, width, 3)` in [-1, 1] and gives IHC of
+        the same shape and range. `patchgan` takes `[he, ihc]` and gives logits.
+
+    Raises:
+        ValueError: If `name` is unknown.
+        TypeError: If the model has no such argument.
+
+    Example:
+        >>> build("attn_pyramid", filters=16).count_params()
+        715239
+    """
+    known = options(name)
+    for key in overrides:
+        if key not in known:
+            raise TypeError(
+                f"Model {name!r} has no argument {key!r}. Known: {', '.join(known)}."
+            )
+    return module(name).build(**overrides)
+
+
+def module(name: str) -> types.ModuleType:
+    """The module of a model, by its name."""
+    if name not in _BY_NAME:
+        near = difflib.get_close_matches(name, _BY_NAME, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"Unknown model {name!r}. Known: {', '.join(names())}.{hint}")
+    return _BY_NAME[name]
+
+
+def options(name: str) -> dict[str, inspect.Parameter]:
+    """Arguments of a model's `build`, with annotation and default."""
+    return dict(inspect.signature(module(name).build).parameters)
+
+
+def stride(model: keras.Model) -> int:
+    """What height and width of a generator's input must be a multiple of.
+
+    Args:
+        model: A generator of this package, also one loaded from a file.
+
+    Raises:
+        ValueError: If the model does not begin with a `SizeCheck`.
+    """
+    for layer in model.layers:
+        if isinstance(layer, SizeCheck):
+            return layer.stride
+    raise ValueError(
+        f"Model {model.name!r} has no `SizeCheck` layer, so its stride is unknown. "
+        "Expected a generator built by `he2ihc_keras.models.build`."
+    )

@@ -1,0 +1,35 @@
+"""One float32 form of a model, whatever policy it was trained under."""
+
+import keras
+
+
+def as_float32(model: keras.Model) -> keras.Model:
+    """The same network and weights, computing in float32.
+
+    Weights are float32 under every mixed policy; what differs is the arithmetic.
+    Images are made and models are exported in float32, so that a result does not
+    depend on the processor, and so that ONNX accepts the graph.
+
+    Args:
+        model: Any functional or sequential model.
+
+    Returns:
+        The model itself where it is float32 already, else a copy with equal weights.
+    """
+    config = model.get_config()
+    twin_config = _with_float32_policies(config)
+    if twin_config == config:
+        return model
+    twin = model.__class__.from_config(twin_config)
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def _with_float32_policies(config):
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return {**config, "config": {**config["config"], "name": "float32"}}
+        return {key: _with_float32_policies(value) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_with_float32_policies(value) for value in config)
+    return config

@@ -1,0 +1,122 @@
+"""ResNet generator of PyramidPix2pix."""
+
+from collections.abc import Callable
+
+import keras
+from keras import layers
+
+from he2ihc_keras.layers import BatchNormalization, ReflectionPadding2D, SizeCheck
+from he2ihc_keras.layers.size_check import check_size
+
+STRIDE = 4
+
+
+def build(
+    input_shape: tuple[int | None, int | None, int] = (None, None, 3),
+    *,
+    filters: int = 64,
+    blocks: int = 9,
+    dropout: float = 0.5,
+) -> keras.Model:
+    """Two down-samplings, residual blocks, two up-samplings.
+
+    The generator of Liu et al. (2022), BCI, https://arxiv.org/abs/2204.11425, which is
+    that of Johnson et al. (2016) with nine blocks, constant for constant as in the
+    authors' PyTorch code. What is "pyramid" about PyramidPix2pix is its loss,
+    `losses.pyramid_l1_losses`. Our `filters` is their `ngf`, our `blocks` their
+    `n_blocks`; 64 filters and 9 blocks give 11,383,427 trainable weights.
+
+    Args:
+        input_shape: `(height, width, channels)` of an H&E patch. Height and width are
+            multiples of 4, or `None`.
+        filters: Channels at full size; doubled by each down-sampling.
+        blocks: Number of residual blocks.
+        dropout: Rate inside each residual block; 0 leaves the layers out.
+
+    Returns:
+        A model from H&E `(batch, height, width, 3)` in [-1, 1] to IHC of the same
+        shape and range.
+
+    Raises:
+        ValueError: If a given height or width is not a multiple of 4.
+    """
+    return resnet_generator(
+        input_shape, filters, blocks, dropout, name="pyramid_pix2pix"
+    )
+
+
+def resnet_generator(
+    input_shape, filters, blocks, dropout, name, after_step: Callable | None = None
+) -> keras.Model:
+    """The chain of `build`; `after_step(x, name)` is applied after each resampling."""
+    check_size(input_shape[:2], STRIDE)
+    after_step = after_step or (lambda x, name: x)
+    he = keras.Input(input_shape, name="he")
+    x = SizeCheck(STRIDE, name="he_size")(he)
+    x = ReflectionPadding2D(3, name="stem_pad")(x)
+    x = _conv_norm_relu(x, filters, 7, name="stem")
+
+    # Down-sampling. Zeros above and to the left only: the fourth side of a symmetric
+    # padding is never read at stride 2.
+    for step in (1, 2):
+        x = layers.ZeroPadding2D(((1, 0), (1, 0)), name=f"down_{step}_pad")(x)
+        x = _conv_norm_relu(x, filters * 2**step, 3, strides=2, name=f"down_{step}")
+        x = after_step(x, f"down_{step}")
+
+    for block in range(1, blocks + 1):
+        x = _residual_block(x, dropout, name=f"block_{block}")
+
+    # Up-sampling. PyTorch's `padding=1, output_padding=1` drops the first row and
+    # column of the full transposed convolution; "same" would drop the last.
+    for step in (1, 2):
+        width = filters * 2 ** (2 - step)
+        x = _conv(layers.Conv2DTranspose, width, 3, f"up_{step}_conv", strides=2)(x)
+        x = layers.Cropping2D(((1, 0), (1, 0)), name=f"up_{step}_crop")(x)
+        x = BatchNormalization(name=f"up_{step}_norm")(x)
+        x = layers.ReLU(name=f"up_{step}_relu")(x)
+        x = after_step(x, f"up_{step}")
+
+    x = ReflectionPadding2D(3, name="ihc_pad", dtype="float32")(x)
+    ihc = layers.Conv2D(
+        3,
+        7,
+        activation="tanh",
+        kernel_initializer=_normal(),
+        dtype="float32",
+        name="ihc",
+    )(x)
+    return keras.Model(he, ihc, name=name)
+
+
+def _residual_block(x, dropout, name):
+    width = x.shape[-1]
+    y = ReflectionPadding2D(1, name=f"{name}_pad_1")(x)
+    y = _conv_norm_relu(y, width, 3, name=f"{name}_1")
+    if dropout:
+        y = layers.Dropout(dropout, name=f"{name}_dropout")(y)
+    y = ReflectionPadding2D(1, name=f"{name}_pad_2")(y)
+    y = _conv(layers.Conv2D, width, 3, f"{name}_2_conv")(y)
+    y = BatchNormalization(name=f"{name}_2_norm")(y)
+    return layers.Add(name=f"{name}_add")([x, y])
+
+
+def _conv_norm_relu(x, width, kernel, name, strides=1):
+    x = _conv(layers.Conv2D, width, kernel, f"{name}_conv", strides=strides)(x)
+    x = BatchNormalization(name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _conv(kind, width, kernel, name, strides=1):
+    """A convolution that a normalisation follows: without bias."""
+    return kind(
+        width,
+        kernel,
+        strides=strides,
+        use_bias=False,
+        kernel_initializer=_normal(),
+        name=name,
+    )
+
+
+def _normal():
+    return keras.initializers.RandomNormal(stddev=0.02)

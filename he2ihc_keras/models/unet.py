@@ -1,0 +1,82 @@
+"""U-Net, Keras-style, without dropout."""
+
+import keras
+from keras import layers
+
+from he2ihc_keras.layers import SizeCheck
+from he2ihc_keras.layers.size_check import check_size
+
+
+def build(
+    input_shape: tuple[int | None, int | None, int] = (None, None, 3),
+    *,
+    filters: int = 64,
+    depth: int = 3,
+) -> keras.Model:
+    """Contracting and expanding path of two convolutions a level, joined by skips.
+
+    The U-Net of Ronneberger et al. (2015), https://arxiv.org/abs/1505.04597, as Ganesh
+    and Zhou's course report (MIT) describes theirs. How each choice reads the report:
+
+    * "Keras-style": two 3x3 ReLU convolutions a level with zero padding (the paper's
+      have none), max-pooling, nearest up-sampling and a 2x2 convolution on the way up,
+      skips, He-normal kernels.
+    * "without dropout": none, where Keras-style U-Nets have it in the two inner levels.
+    * "fewer convolution blocks": `depth` 3, so four levels; the usual are five.
+    * an image instead of a mask: three output channels through tanh, for [-1, 1]. The
+      report's came out black; examples and card say how a range can do that.
+
+    It is trained by L1 alone, without a discriminator.
+
+    Args:
+        input_shape: `(height, width, channels)` of an H&E patch. Height and width are
+            multiples of `2**depth`, or `None`.
+        filters: Channels of the first level; doubled by each down-sampling.
+        depth: Number of down-samplings.
+
+    Returns:
+        A model from H&E `(batch, height, width, 3)` in [-1, 1] to IHC of the same
+        shape and range.
+
+    Raises:
+        ValueError: If a given height or width is not a multiple of `2**depth`.
+    """
+    check_size(input_shape[:2], 2**depth)
+    he = keras.Input(input_shape, name="he")
+    x = SizeCheck(2**depth, name="he_size")(he)
+
+    # Contracting path
+    skips = []
+    for level in range(depth):
+        x = _two_convs(x, filters * 2**level, name=f"down_{level}")
+        skips.append(x)
+        x = layers.MaxPooling2D(name=f"down_{level}_pool")(x)
+
+    x = _two_convs(x, filters * 2**depth, name="bottom")
+
+    # Expanding path
+    for level in reversed(range(depth)):
+        x = layers.UpSampling2D(name=f"up_{level}_upsample")(x)
+        x = _conv(x, filters * 2**level, 2, name=f"up_{level}_conv_0")
+        x = layers.Concatenate(name=f"skip_{level}")([skips[level], x])
+        x = _two_convs(x, filters * 2**level, name=f"up_{level}")
+
+    ihc = layers.Conv2D(3, 1, activation="tanh", dtype="float32", name="ihc")(x)
+    return keras.Model(he, ihc, name="unet")
+
+
+def _two_convs(x, width, name):
+    for number in (1, 2):
+        x = _conv(x, width, 3, name=f"{name}_conv_{number}")
+    return x
+
+
+def _conv(x, width, kernel, name):
+    return layers.Conv2D(
+        width,
+        kernel,
+        padding="same",
+        activation="relu",
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)

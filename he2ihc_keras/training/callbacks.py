@@ -1,0 +1,340 @@
+"""What happens around the steps of a run, one callback for each thing."""
+
+import csv
+import math
+import signal
+import threading
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from he2ihc_keras import measures
+from he2ihc_keras.data.images import to_uint8, whole_file, write_image
+from he2ihc_keras.models import as_float32
+from he2ihc_keras.training.checkpoints import restore, save_checkpoint
+from he2ihc_keras.training.panels import sample_panel
+
+_PANEL_ROWS = 4
+
+
+class Interrupted(Exception):
+    """A run was asked to stop and wrote a checkpoint first.
+
+    Attributes:
+        signal: Number of the signal.
+        step: Steps done.
+    """
+
+    def __init__(self, signal_number: int, step: int):
+        super().__init__(f"Stopped after step {step}; the checkpoint is written.")
+        self.signal = signal_number
+        self.step = step
+
+
+class Position:
+    """Where a run is: steps done, and the rows of its history."""
+
+    def __init__(self, steps_per_epoch: int, step: int = 0, history=()):
+        self.steps_per_epoch = steps_per_epoch
+        self.step = step
+        self.history = list(history)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished."""
+        return self.step // self.steps_per_epoch
+
+    @property
+    def step_in_epoch(self) -> int:
+        """Steps done in the epoch that is under way."""
+        return self.step % self.steps_per_epoch
+
+
+class CountSteps(keras.callbacks.Callback):
+    """Moves the position; the first of the callbacks."""
+
+    def __init__(self, position: Position):
+        super().__init__()
+        self.position = position
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.position.step += 1
+
+
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Ends a run whose losses are no longer numbers, and keeps its checkpoints."""
+
+    def __init__(self, position: Position, folder):
+        super().__init__()
+        self.position = position
+        self.folder = folder
+
+    def on_train_batch_end(self, batch, logs=None):
+        bad = {k: float(v) for k, v in logs.items() if not math.isfinite(float(v))}
+        if bad:
+            raise FloatingPointError(self._message(bad))
+
+    def _message(self, bad):
+        terms = ", ".join(f"{name} = {value}" for name, value in bad.items())
+        kept = sorted(self.folder.glob("step-*.npz"))
+        checkpoint = (
+            f"The last good checkpoint is kept: {kept[-1]}."
+            if kept
+            else "There is no checkpoint yet."
+        )
+        return (
+            f"The losses are not finite after step {self.position.step}: {terms}. "
+            f"{checkpoint} Use a smaller fit.learning_rate, or float32."
+        )
+
+
+class Validate(keras.callbacks.Callback):
+    """Stains the held-out pairs after each epoch; adds scores and losses to the logs.
+
+    PSNR and SSIM are those of the scoring room (`measures`): uint8, mean of per-image
+    values.
+
+    Args:
+        generator: The network that stains.
+        batches: Held-out batches `(he, ihc)` in [-1, 1].
+        losses: From `(ihc, fake_ihc, he)` to a dict of loss terms.
+    """
+
+    def __init__(self, generator, batches, losses):
+        super().__init__()
+        self.batches = batches
+        self.samples = []
+
+        @tf.function(reduce_retracing=True)
+        def stain(he, ihc):
+            fake_ihc = generator(he, training=False)
+            return to_uint8(fake_ihc), losses(he, ihc, fake_ihc)
+
+        self._stain = stain
+
+    def on_epoch_end(self, epoch, logs=None):
+        rows, sums, count = [], {}, 0
+        for he, ihc in self.batches:
+            fake_ihc, terms = self._stain(he, ihc)
+            images = [np.asarray(x) for x in (to_uint8(he), to_uint8(ihc), fake_ihc)]
+            for triple in zip(*images, strict=True):
+                psnr, ssim = (f(triple[1], triple[2]) for f in _MEASURES)
+                rows.append((psnr, ssim))
+                if len(self.samples) < _PANEL_ROWS:
+                    self.samples.append(triple)
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(he)
+            count += len(he)
+        psnr, ssim = np.mean(rows, axis=0)
+        logs["val_psnr"], logs["val_ssim"] = float(psnr), float(ssim)
+        logs.update({f"val_{name}": total / count for name, total in sums.items()})
+
+
+_MEASURES = (measures.psnr, measures.ssim)
+
+
+class LogLearningRates(keras.callbacks.Callback):
+    """Adds the learning rate of both optimizers to the logs of an epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # The rate of the epoch's steps; at its end the schedule is in the next one.
+        self.rates = {"learning_rate": float(self.model.optimizer.learning_rate)}
+        other = getattr(self.model, "discriminator_optimizer", None)
+        if other is not None:
+            self.rates["discriminator_learning_rate"] = float(other.learning_rate)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs.update(self.rates)
+
+
+class SavePanel(keras.callbacks.Callback):
+    """Writes the sample panel of each epoch, as PNG and for TensorBoard."""
+
+    def __init__(self, validate: Validate, folder, logs):
+        super().__init__()
+        self.validate = validate
+        self.folder = folder
+        self.writer = tf.summary.create_file_writer(str(logs / "samples"))
+
+    def on_epoch_end(self, epoch, logs=None):
+        panel = sample_panel(self.validate.samples)
+        self.validate.samples.clear()
+        self.folder.mkdir(exist_ok=True)
+        write_image(self.folder / f"epoch-{epoch + 1:04d}.png", panel)
+        with self.writer.as_default(step=epoch + 1):
+            tf.summary.image("samples", panel[None])
+            self.writer.flush()
+
+
+class SaveHistory(keras.callbacks.Callback):
+    """Keeps the rows of the history, and writes them as CSV after each epoch."""
+
+    def __init__(self, position: Position, path):
+        super().__init__()
+        self.position = position
+        self.path = path
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {name: float(value) for name, value in logs.items()}
+        self.position.history.append({"epoch": epoch + 1, **row})
+        with whole_file(self.path) as temporary, open(temporary, "w") as file:
+            writer = csv.DictWriter(file, list(self.position.history[-1]))
+            writer.writeheader()
+            writer.writerows(self.position.history)
+
+
+class SaveCheckpoints(keras.callbacks.Callback):
+    """Writes checkpoint and model at each epoch's end, and a checkpoint when asked.
+
+    Args:
+        position: Where the run is.
+        run: Its folder.
+        generator: The network that stains.
+        minutes: Age at which the last checkpoint is renewed within an epoch.
+        resumed: The checkpoint that the run goes on from. Keras clears the running
+            means of the losses at an epoch's start; inside an epoch they are put back.
+    """
+
+    def __init__(self, position, run, generator, minutes, resumed=None):
+        super().__init__()
+        self.position, self.run, self.generator = position, run, generator
+        self.minutes = minutes
+        self.resumed = resumed
+        self.saved_at = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.resumed and self.position.step_in_epoch:
+            restore(self.model, self.resumed)
+        self.resumed = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        is_last = self.position.step_in_epoch == 0
+        is_due = time.monotonic() - self.saved_at > 60 * self.minutes
+        if is_due and not is_last:
+            self.save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.save()
+        with whole_file(self.run.model) as temporary:
+            # Keras wants the ending; the model is renamed once more from there.
+            named = temporary.with_suffix(".keras")
+            as_float32(self.generator).save(named)
+            named.replace(temporary)
+
+    def save(self):
+        save_checkpoint(
+            self.run.checkpoints, self.model, self.position.step, self.position.history
+        )
+        self.saved_at = time.monotonic()
+
+
+class StopOnSignal(keras.callbacks.Callback):
+    """On SIGTERM or Ctrl-C: finishes the step, writes a checkpoint, ends the run.
+
+    A second signal does what it does without this.
+    """
+
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self, position: Position, checkpoints: SaveCheckpoints):
+        super().__init__()
+        self.position = position
+        self.checkpoints = checkpoints
+        self.received = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.received is not None and self.position.step_in_epoch:
+            self.checkpoints.save()
+            raise Interrupted(self.received, self.position.step)
+
+    def on_epoch_end(self, epoch, logs=None):
+        # The epoch's own checkpoint has just been written.
+        if self.received is not None:
+            raise Interrupted(self.received, self.position.step)
+
+    def __enter__(self):
+        is_main = threading.current_thread() is threading.main_thread()
+        signals = self._SIGNALS if is_main else ()
+        self._before = {s: signal.signal(s, self._receive) for s in signals}
+        return self
+
+    def __exit__(self, *error):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number, frame):
+        self.received = number
+        signal.signal(number, self._before[number])
+
+
+class ShowProgress(keras.callbacks.Callback):
+    """A bar with losses and the time left; one line per epoch stays.
+
+    Where the output is no terminal, the lines alone.
+    """
+
+    def __init__(self, position: Position, epochs: int, console: Console):
+        super().__init__()
+        self.position = position
+        self.epochs = epochs
+        self.console = console
+        self.total = epochs * position.steps_per_epoch
+
+    def __enter__(self):
+        self.bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}/" + str(self.epochs)),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[losses]}"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self.task = self.bar.add_task(
+            "train", total=self.total, completed=self.position.step, epoch=1, losses=""
+        )
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error):
+        self.bar.stop()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.bar.disable:
+            return
+        self.bar.update(
+            self.task,
+            completed=self.position.step,
+            epoch=min(self.position.epoch + 1, self.epochs),
+            losses=_line(logs, ("generator_loss", "discriminator_loss", "loss")),
+        )
+
+    def on_epoch_end(self, epoch, logs=None):
+        shown = ("generator_loss", "discriminator_loss", "loss", "val_psnr", "val_ssim")
+        width = len(str(self.epochs))
+        line = f"epoch {epoch + 1:>{width}}/{self.epochs}  {_line(logs, shown)}"
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+
+_LABELS = {
+    "generator_loss": "generator {:.2f}",
+    "discriminator_loss": "discriminator {:.3f}",
+    "loss": "loss {:.4f}",
+    "val_psnr": "validation PSNR {:.2f} dB",
+    "val_ssim": "SSIM {:.3f}",
+}
+
+
+def _line(logs, names):
+    return "  ".join(_LABELS[n].format(float(logs[n])) for n in names if n in logs)

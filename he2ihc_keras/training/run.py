@@ -1,0 +1,226 @@
+"""From a recipe and pairs to a run folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from rich.console import Console
+
+from he2ihc_keras import losses, models
+from he2ihc_keras.data.pairs import Pair
+from he2ihc_keras.data.pipeline import (
+    steps_per_epoch,
+    training_batches,
+    validation_batches,
+)
+from he2ihc_keras.recipe import Recipe, check_patch_size
+from he2ihc_keras.training import callbacks as cb
+from he2ihc_keras.training.adam import Adam
+from he2ihc_keras.training.checkpoints import last_checkpoint, restore
+from he2ihc_keras.training.conditional_gan import ConditionalGAN
+from he2ihc_keras.training.precision import resolve_precision
+from he2ihc_keras.training.run_folder import RunFolder
+from he2ihc_keras.training.schedules import ConstantThenLinear
+
+
+def fit(
+    recipe: Recipe,
+    pairs: Sequence[Pair],
+    out: Path | str,
+    *,
+    console: Console | None = None,
+) -> RunFolder:
+    """Trains as a recipe says, from the beginning.
+
+    The run folder gets recipe, versions and pairs at once, and after each epoch the
+    model, a checkpoint, a row of `history.csv`, a sample panel and TensorBoard logs.
+
+    Args:
+        recipe: What to train, and how.
+        pairs: Training and validation pairs; others are kept for scoring.
+        out: The run folder; it must not hold a run.
+        console: Where progress is shown; nowhere if `None`.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        ValueError: If recipe, pairs and machine do not fit together; before any file
+            is written.
+        FloatingPointError: If a loss stops being finite.
+        Interrupted: After SIGTERM or Ctrl-C, when the checkpoint is written.
+    """
+    run = RunFolder(Path(out))
+    console = console or Console(quiet=True)
+    trainer = _prepare(recipe, pairs, console)
+    run.create(recipe, list(pairs))
+    _train(trainer, recipe, pairs, run, None, console)
+    return run
+
+
+def resume(out: Path | str, *, console: Console | None = None) -> RunFolder:
+    """Goes on with a run from its last whole checkpoint, as if it had never stopped.
+
+    On a CPU the weights at the end are, bit for bit, those of the uninterrupted run.
+
+    Args:
+        out: A run folder.
+        console: Where progress is shown; nowhere if `None`.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        ValueError: If the folder holds no run, or its files do not belong together.
+        FloatingPointError: If a loss stops being finite.
+        Interrupted: After SIGTERM or Ctrl-C, when the checkpoint is written.
+    """
+    run = RunFolder(Path(out))
+    console = console or Console(quiet=True)
+    recipe, pairs = run.read()
+    checkpoint, problems = last_checkpoint(run.checkpoints)
+    for problem in problems:
+        console.print(f"{problem} The one before it is used.", style="yellow")
+    trainer = _prepare(recipe, pairs, console)
+    if checkpoint is not None:
+        restore(trainer, checkpoint)
+    console.print(f"Resuming after step {checkpoint.step if checkpoint else 0}.")
+    _train(trainer, recipe, pairs, run, checkpoint, console)
+    return run
+
+
+def build_trainer(recipe: Recipe, steps: int) -> keras.Model:
+    """The compiled model that `fit` trains: a `ConditionalGAN`, or the generator alone.
+
+    Args:
+        recipe: What to train.
+        steps: Steps in an epoch, for the learning-rate schedule.
+    """
+    generator = recipe.generator.build()
+    check_patch_size(recipe, models.stride(generator))
+    if recipe.discriminator is None:
+        generator.compile(_optimizer(recipe.fit, steps), loss=_pyramid_l1(recipe.loss))
+        return generator
+    gan = ConditionalGAN(
+        generator,
+        recipe.discriminator.build(),
+        adversarial=recipe.loss.adversarial,
+        pyramid_weights=recipe.loss.pyramid_weights,
+    )
+    gan.compile(_optimizer(recipe.fit, steps), _optimizer(recipe.fit, steps))
+    return gan
+
+
+def _prepare(recipe, pairs, console):
+    """Everything that can go wrong before the first step."""
+    _check_backend()
+    policy, reason = resolve_precision(recipe.fit.precision)
+    console.print(f"Precision: {policy} ({reason}).", highlight=False)
+    train, held_out = _split(pairs)
+    if not held_out:
+        raise ValueError("There is no validation pair. Set data.validation_fraction.")
+    steps = steps_per_epoch(train, recipe.fit.batch_size)
+    keras.utils.set_random_seed(recipe.fit.seed)
+    if not tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        return build_trainer(recipe, steps)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _train(trainer, recipe, pairs, run, checkpoint, console):
+    train, held_out = _split(pairs)
+    fit = recipe.fit
+    steps = steps_per_epoch(train, fit.batch_size)
+    position = cb.Position(steps)
+    if checkpoint is not None:
+        position = cb.Position(steps, checkpoint.step, checkpoint.history)
+    batches = validation_batches(held_out, recipe.data, batch_size=fit.batch_size)
+    validate = cb.Validate(_generator(trainer), batches, _validation_losses(trainer))
+    checkpoints = cb.SaveCheckpoints(
+        position, run, _generator(trainer), fit.checkpoint_minutes, checkpoint
+    )
+    stop = cb.StopOnSignal(position, checkpoints)
+    progress = cb.ShowProgress(position, fit.epochs, console)
+    # In this order: what adds to the logs comes before what writes them.
+    callbacks = [
+        cb.CountSteps(position),
+        cb.StopOnNonFinite(position, run.checkpoints),
+        cb.LogLearningRates(),
+        validate,
+        cb.SavePanel(validate, run.samples, run.logs),
+        cb.SaveHistory(position, run.history),
+        keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
+        checkpoints,
+        progress,
+        stop,
+    ]
+    with stop, progress:
+        _fit_from(trainer, recipe, train, position, callbacks)
+
+
+def _fit_from(trainer, recipe, train, position, callbacks):
+    """Keras's `fit` from a position: first the rest of an epoch, then whole ones."""
+    fit = recipe.fit
+    while position.epoch < fit.epochs:
+        begun = position.step_in_epoch
+        trainer.fit(
+            training_batches(
+                train,
+                recipe.data,
+                batch_size=fit.batch_size,
+                seed=fit.seed,
+                first_step=position.step,
+            ),
+            initial_epoch=position.epoch,
+            epochs=position.epoch + 1 if begun else fit.epochs,
+            steps_per_epoch=position.steps_per_epoch - begun,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=0,
+        )
+
+
+def _optimizer(fit, steps):
+    schedule = ConstantThenLinear(
+        fit.learning_rate, steps, fit.epochs - fit.decay_epochs, fit.decay_epochs
+    )
+    return Adam(schedule, beta_1=fit.beta_1)
+
+
+def _pyramid_l1(loss):
+    def pyramid_l1(ihc, fake_ihc):
+        return sum(losses.pyramid_l1_losses(ihc, fake_ihc, loss.pyramid_weights))
+
+    return pyramid_l1
+
+
+def _validation_losses(trainer):
+    if isinstance(trainer, ConditionalGAN):
+        return lambda he, ihc, fake_ihc: dict(
+            zip(trainer.term_names, trainer.terms(he, ihc, fake_ihc), strict=True)
+        )
+    return lambda he, ihc, fake_ihc: {"loss": trainer.loss(ihc, fake_ihc)}
+
+
+def _generator(trainer):
+    return trainer.generator if isinstance(trainer, ConditionalGAN) else trainer
+
+
+def _split(pairs):
+    train, held_out = (
+        [pair for pair in pairs if pair.split == split] for split in ("train", "val")
+    )
+    return train, held_out
+
+
+def _check_backend():
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "Training needs the TensorFlow backend of Keras. Received: "
+            f"{keras.backend.backend()}. Set KERAS_BACKEND=tensorflow."
+        )

@@ -1,0 +1,121 @@
+"""The run folder: what a run leaves behind, enough to run again."""
+
+import importlib.metadata
+import json
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from he2ihc_keras.data.images import whole_file
+from he2ihc_keras.data.pairs import Pair, read_pairs_csv, write_pairs_csv
+from he2ihc_keras.recipe import Recipe
+
+_PACKAGES = (
+    "he2ihc-keras",
+    "keras",
+    "tensorflow",
+    "keras-cv",
+    "numpy",
+    "pillow",
+    "scikit-image",
+    "h5py",
+)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of the files of a run.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe as resolved: with every override."""
+        return self.path / "recipe.toml"
+
+    @property
+    def versions(self) -> Path:
+        """Package versions and machine."""
+        return self.path / "versions.json"
+
+    @property
+    def pairs(self) -> Path:
+        """Which pair was in which split."""
+        return self.path / "pairs.csv"
+
+    @property
+    def model(self) -> Path:
+        """The generator after the last epoch, in float32."""
+        return self.path / "model.keras"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Everything that training needs to go on, of the last two checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def history(self) -> Path:
+        """Losses, validation and learning rates of each epoch."""
+        return self.path / "history.csv"
+
+    @property
+    def logs(self) -> Path:
+        """TensorBoard's folder."""
+        return self.path / "logs"
+
+    @property
+    def samples(self) -> Path:
+        """A panel of each epoch: H&E, real IHC, generated IHC."""
+        return self.path / "samples"
+
+    @property
+    def scores(self) -> Path:
+        """Scores of each held-out image."""
+        return self.path / "scores.csv"
+
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return self.recipe.is_file()
+
+    def create(self, recipe: Recipe, pairs: list[Pair]) -> None:
+        """Begins a run: writes recipe, pairs and versions.
+
+        Raises:
+            ValueError: If the folder holds a run already.
+        """
+        if self.exists():
+            raise ValueError(
+                f"{self.path} holds a run already. Continue it with --resume, or choose "
+                "another folder with --out."
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_pairs_csv(self.pairs, pairs)
+        with whole_file(self.versions) as temporary:
+            temporary.write_text(json.dumps(versions(), indent=2) + "\n")
+        # Last: it is what makes the folder a run.
+        with whole_file(self.recipe) as temporary:
+            temporary.write_text(recipe.to_toml(), encoding="utf-8")
+
+    def read(self) -> tuple[Recipe, list[Pair]]:
+        """Recipe and pairs of the run.
+
+        Raises:
+            ValueError: If the folder holds no run.
+        """
+        if not self.exists():
+            raise ValueError(f"{self.path} holds no run: there is no {self.recipe.name}.")
+        return Recipe.load(self.recipe), read_pairs_csv(self.pairs)
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package and of those that a result depends on."""
+    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {
+        **packages,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }

@@ -1,0 +1,511 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from he2ihc_keras.data import pairs
+from he2ihc_keras.data.pairs import Pair
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+
+needs_real_images = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="no real images beside the repository"
+)
+
+
+def write(path, *, height=8, width=8):
+    """Writes an image whose pixels follow from the whole path: no two are alike."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seed = list(str(path).encode())
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def write_bci(root, *names, split="train", **size):
+    for name in names:
+        write(root / "HE" / split / name, **size)
+        write(root / "IHC" / split / name, **size)
+    return root
+
+
+def message(call, *args, **kwargs):
+    with pytest.raises(ValueError) as error:
+        call(*args, **kwargs)
+    return str(error.value)
+
+
+def in_split(found, split):
+    return [pair.name for pair in found if pair.split == split]
+
+
+# Layouts
+
+
+@pytest.mark.parametrize(
+    ("layout", "he", "ihc"),
+    [
+        ("BCI", "HE/{}/a.png", "IHC/{}/a.png"),
+        ("BCI challenge", "{}/HE/a.png", "{}/IHC/a.png"),
+        ("MIST", "{}A/a.png", "{}B/a.png"),
+    ],
+)
+def test_layout_of_two_folders_is_recognised(tmp_path, layout, he, ihc):
+    expected = [
+        Pair(
+            write(tmp_path / he.format(split)),
+            write(tmp_path / ihc.format(split)),
+            split,
+        )
+        for split in ("train", "val", "test")
+    ]
+    assert pairs.find_pairs(tmp_path) == expected
+    assert pairs.inspect(tmp_path).layout.name == layout
+
+
+def test_side_by_side_images_are_recognised_with_he_on_the_left(tmp_path):
+    path = write(tmp_path / "train" / "a.png", height=8, width=16)
+    [pair] = pairs.find_pairs(tmp_path)
+    he, ihc = pairs.read_pair(pair)
+    assert pair == Pair(path, path, "train", side_by_side=True)
+    whole = np.asarray(Image.open(path))
+    np.testing.assert_array_equal(np.hstack([he, ihc]), whole)
+    assert he.shape == ihc.shape == (8, 8, 3)
+
+
+def test_partners_may_have_different_suffixes(tmp_path):
+    he = write(tmp_path / "trainA" / "a.PNG")
+    ihc = write(tmp_path / "trainB" / "a.tiff")
+    assert pairs.find_pairs(tmp_path) == [Pair(he, ihc, "train")]
+
+
+def test_split_is_the_folders_whatever_the_name_says(tmp_path):
+    write_bci(tmp_path, "00002_test_2+.png", split="train")
+    assert [pair.split for pair in pairs.find_pairs(tmp_path)] == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        ("00001_train_0", "0"),
+        ("00001_test_1+", "1+"),
+        ("00001_train_2+", "2+"),
+        ("00001_val_3+", "3+"),
+        ("case7_3+", "3+"),
+        ("tile_12_0", None),
+        ("00001_train_4+", None),
+        ("00001_train_2+_copy", None),
+    ],
+)
+def test_level_is_read_from_the_name(tmp_path, name, level):
+    write_bci(tmp_path, f"{name}.png")
+    [pair] = pairs.find_pairs(tmp_path)
+    assert (pair.name, pair.level) == (name, level)
+
+
+def test_data_set_one_folder_further_down_is_found(tmp_path):
+    write_bci(tmp_path / "BCI_dataset", "a.png")
+    write(tmp_path / "__MACOSX" / "._a.png")
+    [pair] = pairs.find_pairs(tmp_path)
+    assert pair.he == tmp_path / "BCI_dataset" / "HE" / "train" / "a.png"
+
+
+def test_two_data_sets_further_down_are_ambiguous(tmp_path):
+    write_bci(tmp_path / "first", "a.png")
+    write(tmp_path / "second" / "trainA" / "a.png")
+    assert message(pairs.find_pairs, tmp_path) == (
+        f"{tmp_path} can be read as more than one data set. Give the folder of one:\n"
+        f"  {tmp_path / 'first'}: BCI\n"
+        f"  {tmp_path / 'second'}: MIST"
+    )
+
+
+def test_unknown_layout_tells_what_it_saw_and_the_known(tmp_path):
+    write(tmp_path / "HandE" / "train" / "a.png")
+    write(tmp_path / "cover.png")
+    assert message(pairs.find_pairs, tmp_path) == (
+        f"No paired images recognised in {tmp_path}. It holds:\n"
+        "  .: 1 image\n"
+        "  HandE/: 0 images\n"
+        "  HandE/train/: 1 image\n"
+        "Expected one of (val and test may be missing):\n"
+        "  BCI: H&E in HE/{train,val,test}/x.png, IHC in IHC/{train,val,test}/x.png\n"
+        "  BCI challenge: H&E in {train,val,test}/HE/x.png, "
+        "IHC in {train,val,test}/IHC/x.png\n"
+        "  MIST: H&E in {train,val,test}A/x.png, IHC in {train,val,test}B/x.png\n"
+        "  pix2pix: {train,val,test}/x.png, wider than tall: "
+        "H&E in the left half, IHC in the right"
+    )
+
+
+def test_he_folder_given_for_its_parent_is_not_cut_in_halves(tmp_path):
+    write_bci(tmp_path, "a.png")
+    told = message(pairs.find_pairs, tmp_path / "HE")
+    assert told.endswith(f"\n{tmp_path} is such a folder. Did you mean that?")
+
+
+def test_file_given_for_a_folder_is_named(tmp_path):
+    path = write(tmp_path / "a.png")
+    assert message(pairs.find_pairs, path) == (
+        f"{path} is not a folder. Give the folder of paired images."
+    )
+
+
+# The validation cut
+
+
+def test_validation_is_cut_from_train_when_the_folder_has_none(tmp_path):
+    names = [f"{i:02}.png" for i in range(20)]
+    write_bci(tmp_path, *names)
+    found = pairs.find_pairs(tmp_path, validation_fraction=0.25)
+    train, val = in_split(found, "train"), in_split(found, "val")
+    assert (len(train), len(val)) == (15, 5)
+    assert sorted(train + val) == [name[:2] for name in names]
+
+
+def test_validation_of_the_folder_is_kept_as_it_is(tmp_path):
+    write_bci(tmp_path, "a.png", "b.png", "c.png")
+    write_bci(tmp_path, "d.png", split="val")
+    assert in_split(pairs.find_pairs(tmp_path), "val") == ["d"]
+
+
+def test_validation_cut_depends_on_nothing_but_names_and_seed(tmp_path):
+    names = [f"{i:02}.png" for i in range(20)]
+    write_bci(tmp_path / "one", *names)
+    write_bci(tmp_path / "two", *reversed(names))
+    one, two = (
+        in_split(pairs.find_pairs(tmp_path / root, seed=3), "val")
+        for root in ("one", "two")
+    )
+    assert one == two
+
+
+def test_another_seed_cuts_other_images(tmp_path):
+    write_bci(tmp_path, *(f"{i:02}.png" for i in range(20)))
+    cuts = {
+        tuple(in_split(pairs.find_pairs(tmp_path, seed=seed), "val"))
+        for seed in range(5)
+    }
+    assert len(cuts) > 1
+
+
+@pytest.mark.parametrize(
+    ("images", "fraction", "cut"),
+    [(1, 0.5, 0), (2, 0.01, 1), (2, 0.99, 1), (3, 0.99, 2), (3, 0, 0)],
+)
+def test_cut_takes_one_image_and_leaves_one(tmp_path, images, fraction, cut):
+    write_bci(tmp_path, *(f"{i}.png" for i in range(images)))
+    found = pairs.find_pairs(tmp_path, validation_fraction=fraction)
+    assert len(in_split(found, "val")) == cut
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1, float("nan")])
+def test_validation_fraction_must_leave_something_to_train_on(tmp_path, fraction):
+    told = message(pairs.find_pairs, tmp_path, validation_fraction=fraction)
+    assert told == (
+        "`validation_fraction` must be at least 0 and less than 1. "
+        f"Received: {fraction}."
+    )
+
+
+# Problems that need no decoding
+
+
+def test_missing_partners_of_both_sides_are_reported_together(tmp_path):
+    write_bci(tmp_path, "a.png")
+    he = write(tmp_path / "HE" / "train" / "b.png")
+    ihc = write(tmp_path / "IHC" / "train" / "c.png")
+    assert message(pairs.find_pairs, tmp_path) == (
+        f"{tmp_path}: 2 problems:\n"
+        f"- {he} has no IHC partner in {ihc.parent}. Add it, or remove the image.\n"
+        f"- {ihc} has no H&E partner in {he.parent}. Add it, or remove the image."
+    )
+
+
+def test_missing_folder_of_partners_is_one_problem(tmp_path):
+    he = [write(tmp_path / "HE" / "train" / f"{i}.png") for i in range(3)]
+    ihc_folder = tmp_path / "IHC" / "train"
+    assert pairs.inspect(tmp_path).problems[0] == (
+        f"{he[0].parent} holds 3 H&E images, but {ihc_folder}, for their IHC "
+        f"partners, holds none. Add the partners, or remove {he[0].parent}."
+    )
+
+
+def test_two_files_of_one_name_are_reported(tmp_path):
+    write_bci(tmp_path, "a.png")
+    png = tmp_path / "HE" / "train" / "a.png"
+    jpg = write(tmp_path / "HE" / "train" / "a.jpg")
+    assert pairs.inspect(tmp_path).problems == (
+        f"{jpg} and {png} share the name 'a', by which partners are found. "
+        "Keep one of them.",
+    )
+
+
+def test_long_list_of_problems_is_shortened_but_kept_in_the_report(tmp_path):
+    write_bci(tmp_path, "partnered.png")
+    for i in range(25):
+        write(tmp_path / "HE" / "train" / f"{i:02}.png")
+    told = message(pairs.find_pairs, tmp_path).splitlines()
+    assert (told[0], told[-1]) == (f"{tmp_path}: 25 problems:", "... and 5 more")
+    assert len(pairs.inspect(tmp_path).problems) == 25
+
+
+# Problems of pixels
+
+
+def test_partners_of_different_sizes_are_reported(tmp_path):
+    he = write(tmp_path / "HE" / "train" / "a.png", height=6, width=8)
+    ihc = write(tmp_path / "IHC" / "train" / "a.png", height=8, width=8)
+    assert pairs.inspect(tmp_path).problems == (
+        f"{he} is 8 x 6 but its IHC partner {ihc} is 8 x 8. "
+        "A registered pair has one size.",
+    )
+
+
+def test_both_unreadable_files_of_a_pair_are_reported(tmp_path):
+    write_bci(tmp_path, "a.png", height=64, width=64)
+    he, ihc = (tmp_path / stain / "train" / "a.png" for stain in ("HE", "IHC"))
+    he.write_bytes(he.read_bytes()[:-1000])
+    ihc.write_text("no image")
+    truncated, unknown = pairs.inspect(tmp_path).problems
+    assert truncated.startswith(f"{he} cannot be read: image file is truncated")
+    assert unknown.startswith(f"{ihc} is not an image of a known kind.")
+
+
+def test_images_smaller_than_a_patch_are_reported(tmp_path):
+    write_bci(tmp_path, "large.png", height=8, width=8)
+    write_bci(tmp_path, "small.png", height=8, width=7)
+    he = tmp_path / "HE" / "train" / "small.png"
+    assert pairs.inspect(tmp_path, patch_size=8).problems == (
+        f"{he} is 7 x 8, smaller than a patch of 8 x 8. "
+        "Lower `patch_size`, resize the images, or remove it.",
+    )
+
+
+def test_half_of_a_side_by_side_image_is_what_must_hold_a_patch(tmp_path):
+    path = write(tmp_path / "train" / "a.png", height=8, width=14)
+    assert pairs.inspect(tmp_path, patch_size=7).problems == ()
+    assert pairs.inspect(tmp_path, patch_size=8).problems == (
+        f"Each half of {path} is 7 x 8, smaller than a patch of 8 x 8. "
+        "Lower `patch_size`, resize the images, or remove it.",
+    )
+
+
+def test_size_does_not_matter_when_images_are_resized(tmp_path):
+    write_bci(tmp_path, "small.png")
+    assert pairs.inspect(tmp_path, patch_size=256, resize=True).problems == ()
+
+
+def test_odd_width_of_a_side_by_side_image_is_reported(tmp_path):
+    path = write(tmp_path / "train" / "a.png", height=8, width=15)
+    assert pairs.inspect(tmp_path).problems == (
+        f"{path} is 15 x 8, an odd width. Expected H&E in the left half and IHC in "
+        "the right half, of one width.",
+    )
+
+
+def test_no_training_pair_is_a_problem_of_inspect_alone(tmp_path):
+    write_bci(tmp_path, "a.png", split="test")
+    assert in_split(pairs.find_pairs(tmp_path), "test") == ["a"]
+    assert pairs.inspect(tmp_path).problems == (
+        "There is no training pair. Put paired images in "
+        f"{tmp_path / 'HE' / 'train'} and {tmp_path / 'IHC' / 'train'}.",
+    )
+
+
+def test_one_image_in_two_splits_is_leakage_under_any_name_and_format(tmp_path):
+    write_bci(tmp_path, "a.png")
+    write_bci(tmp_path, "b.tif", split="test")
+    train, test = (
+        tmp_path / "HE" / "train" / "a.png",
+        tmp_path / "HE" / "test" / "b.tif",
+    )
+    Image.open(train).save(test)
+    assert pairs.inspect(tmp_path).problems == (
+        f"{train} (train) and {test} (test) are one image, pixel for pixel. What is "
+        "scored must not have been trained on: remove one of them.",
+    )
+
+
+def test_one_name_in_two_splits_is_no_leakage(tmp_path):
+    write_bci(tmp_path, "a.png", split="train")
+    write_bci(tmp_path, "a.png", split="test")
+    assert pairs.inspect(tmp_path).problems == ()
+
+
+def test_one_image_twice_in_one_split_is_no_leakage(tmp_path):
+    write_bci(tmp_path, "a.png", "b.png")
+    folder = tmp_path / "HE" / "train"
+    (folder / "b.png").write_bytes((folder / "a.png").read_bytes())
+    assert pairs.inspect(tmp_path, validation_fraction=0).problems == ()
+
+
+def test_blank_glass_in_two_splits_is_no_leakage(tmp_path):
+    for split in ("train", "test"):
+        write_bci(tmp_path, "a.png", split=split)
+        Image.new("RGB", (8, 8), "white").save(tmp_path / "HE" / split / "a.png")
+    assert pairs.inspect(tmp_path).problems == ()
+
+
+def test_problems_of_every_kind_are_raised_together(tmp_path):
+    write_bci(tmp_path, "small.png", "torn.png", "unlike.png")
+    write_bci(tmp_path, "copy.png", split="test", height=20, width=20)
+    folder = tmp_path / "HE" / "train"
+    alone = write(folder / "alone.png")
+    (folder / "torn.png").write_bytes(b"")
+    write(folder / "unlike.png", height=9)
+    Image.open(tmp_path / "HE" / "test" / "copy.png").save(folder / "original.png")
+    write(tmp_path / "IHC" / "train" / "original.png", height=20, width=20)
+    report = pairs.inspect(tmp_path, patch_size=16, validation_fraction=0)
+    heading, *bullets = message(report.raise_if_problems).splitlines()
+    named = [alone.name, "torn.png", "unlike.png", "original.png", "small.png"]
+    assert heading == f"{tmp_path}: 5 problems:"
+    assert [bullet.split()[1] for bullet in bullets] == [str(folder / n) for n in named]
+
+
+# The report
+
+
+def test_report_counts_splits_levels_and_sizes(tmp_path):
+    write_bci(tmp_path, "1_train_0.png", "2_train_2+.png", "3_train_2+.png")
+    write_bci(tmp_path, "4_train_3+.png", split="val", height=9, width=8)
+    (tmp_path / "HE" / "train" / "features.npy").touch()
+    report = pairs.inspect(tmp_path)
+    assert report.text() == (
+        f"{tmp_path}: BCI layout, H&E in HE/{{train,val,test}}/x.png, "
+        "IHC in IHC/{train,val,test}/x.png\n"
+        "\n"
+        "split   pairs      0     2+     3+\n"
+        "train       3      1      2      0\n"
+        "val         1      0      0      1\n"
+        "test        0      0      0      0\n"
+        "\n"
+        "Size (width x height): 8 x 8 (3), 8 x 9 (1)\n"
+        "\n"
+        "Ignored, not images: 1 (.npy)\n"
+        "\n"
+        "No problem found."
+    )
+    assert report.counts()["train"] == {"0": 1, "2+": 2}
+    assert report.sizes == {(8, 8): 3, (9, 8): 1}
+
+
+def test_report_says_when_validation_was_cut_from_train(tmp_path):
+    write_bci(tmp_path, "a.png", "b.png")
+    assert "val         1   (cut from train)\n" in pairs.inspect(tmp_path).text()
+
+
+def test_report_without_problems_raises_nothing(tmp_path):
+    write_bci(tmp_path, "a.png")
+    assert pairs.inspect(tmp_path).raise_if_problems() is None
+
+
+@pytest.mark.parametrize("litter", ["Thumbs.db", ".DS_Store", "._a.png", "notes.txt"])
+def test_litter_is_ignored_in_silence(tmp_path, litter):
+    write_bci(tmp_path, "a.png")
+    (tmp_path / "HE" / "train" / litter).touch()
+    report = pairs.inspect(tmp_path)
+    assert (report.ignored, report.problems, len(report.pairs)) == ((), (), 1)
+
+
+def test_progress_is_told_after_every_pair(tmp_path):
+    write_bci(tmp_path, "a.png", "b.png", "c.png")
+    told = []
+    pairs.inspect(tmp_path, progress=lambda *step: told.append(step))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+# Recording
+
+
+def test_recorded_pairs_are_read_back_with_absolute_paths(tmp_path, monkeypatch):
+    write_bci(tmp_path / "bci, copy", "1_train_2+.png", "plain.png")
+    monkeypatch.chdir(tmp_path)
+    found = pairs.find_pairs("bci, copy")
+    pairs.write_pairs_csv(tmp_path / "pairs.csv", found)
+    back = pairs.read_pairs_csv(tmp_path / "pairs.csv")
+    assert [p.he for p in back] == [tmp_path / p.he for p in found]
+    assert [(p.split, p.level) for p in back] == [(p.split, p.level) for p in found]
+
+
+def test_recorded_side_by_side_pair_is_read_back(tmp_path):
+    write(tmp_path / "train" / "a.png", height=8, width=16)
+    found = pairs.find_pairs(tmp_path)
+    pairs.write_pairs_csv(tmp_path / "pairs.csv", found)
+    assert pairs.read_pairs_csv(tmp_path / "pairs.csv") == found
+
+
+def test_record_is_a_table_that_other_programs_read(tmp_path):
+    write_bci(tmp_path, "1_train_2+.png")
+    pairs.write_pairs_csv(tmp_path / "pairs.csv", pairs.find_pairs(tmp_path))
+    with open(tmp_path / "pairs.csv", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert list(row) == ["split", "level", "he", "ihc", "side_by_side"]
+    assert (row["split"], row["level"], row["side_by_side"]) == ("train", "2+", "no")
+
+
+@pytest.mark.parametrize(
+    ("content", "received"), [("", "an empty file"), ("a,b\n1,2\n", "a, b")]
+)
+def test_file_of_other_columns_is_no_list_of_pairs(tmp_path, content, received):
+    path = tmp_path / "pairs.csv"
+    path.write_text(content)
+    assert message(pairs.read_pairs_csv, path) == (
+        f"{path} is not a list of pairs. Expected the columns split, level, he, ihc, "
+        f"side_by_side. Received: {received}."
+    )
+
+
+@pytest.mark.parametrize("row", ["training,,a,b,no", "train,,a,b,maybe", "train,,a"])
+def test_row_that_is_no_pair_is_named_by_its_line(tmp_path, row):
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"split,level,he,ihc,side_by_side\n{row}\n")
+    assert message(pairs.read_pairs_csv, path) == (
+        f"{path}, line 2 is not a pair. Expected split, level, he, ihc, side_by_side, "
+        "with split train, val or test and side_by_side yes or no. "
+        f"Received: {row.replace(',', ', ')}."
+    )
+
+
+def test_recorded_image_that_is_gone_is_named(tmp_path):
+    write_bci(tmp_path, "a.png", "b.png")
+    pairs.write_pairs_csv(tmp_path / "pairs.csv", pairs.find_pairs(tmp_path))
+    gone = tmp_path / "IHC" / "train" / "a.png"
+    gone.unlink()
+    assert message(pairs.read_pairs_csv, tmp_path / "pairs.csv") == (
+        f"1 of the 4 images that {tmp_path / 'pairs.csv'} lists are gone, the first of "
+        f"them {gone}. Put them back where they were."
+    )
+
+
+# Real tissue
+
+
+@needs_real_images
+def test_small_bci_has_16_pairs_whose_folder_decides_the_split():
+    report = pairs.inspect(SHARED / "bci_small")
+    splits = {split: count.total() for split, count in report.counts().items()}
+    assert (report.layout.name, report.problems) == ("BCI", ())
+    assert splits == {"train": 10, "val": 1, "test": 5}
+    assert report.sizes == {(166, 166): 16}
+    assert all("_test_" in pair.name for pair in report.pairs)
+
+
+@needs_real_images
+def test_small_mist_has_validation_and_no_test():
+    report = pairs.inspect(SHARED / "mist_small", patch_size=256)
+    splits = {split: count.total() for split, count in report.counts().items()}
+    assert (report.layout.name, report.problems) == ("MIST", ())
+    assert splits == {"train": 3, "val": 1, "test": 0}
+
+
+@needs_real_images
+def test_native_bci_has_two_test_pairs_of_full_size():
+    found = pairs.find_pairs(SHARED / "bci_native")
+    assert [(p.split, p.level) for p in found] == [("test", "0"), ("test", "1+")]
+    he, ihc = pairs.read_pair(found[0])
+    assert he.shape == ihc.shape == (1024, 1024, 3)
+    # Blank glass is bright in both; the two stains are not one image.
+    assert not np.array_equal(he, ihc)
