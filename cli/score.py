@@ -12,10 +12,18 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.command()
 @click.argument("predicted", metavar="PREDICTED_OR_RUN", type=_FOLDER)
 @click.argument("target", metavar="[TARGET]", required=False, type=_FOLDER)
-@click.option("--data", type=_FOLDER, help="With RUN: folder of pairs to stain and score.")
+@click.option(
+    "--data", type=_FOLDER, help="With RUN: folder of pairs to stain and score."
+)
 @click.option("--he", type=_FOLDER, help="With TARGET: H&E, for the copy baseline.")
-@click.option("--train-ihc", type=_FOLDER, help="With TARGET: training IHC, for the mean colour.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="CSV, a row an image.")
+@click.option(
+    "--train-ihc", type=_FOLDER, help="With TARGET: training IHC, for the mean colour."
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV, a row an image.",
+)
 def score(predicted, target, data, he, train_ihc, out):
     """Score stained images against real IHC, beside trivial baselines.
 
@@ -88,7 +96,9 @@ def _mean_colour(pairs, chosen, recipe):
 def _scale(recipe):
     if recipe.data.fit != "resize":
         return ""
-    return f", resized to {recipe.data.patch_size} x {recipe.data.patch_size} as trained"
+    return (
+        f", resized to {recipe.data.patch_size} x {recipe.data.patch_size} as trained"
+    )
 
 
 def _show(scores, out, console):

@@ -1,5 +1,6 @@
 """Recipes: everything a run needs to know, as frozen dataclasses and TOML."""
 
+import copy
 import dataclasses
 import tomllib
 import types
@@ -124,7 +125,10 @@ class Recipe:
         _check_known(tables, [f.name for f in dataclasses.fields(cls)], "")
         if "name" not in tables or "generator" not in tables:
             raise ValueError("A recipe needs `name` and a `[generator]` table.")
-        parsed: dict[str, Any] = {"name": tables["name"]}
+        for key, value in tables.items():
+            if key != "name" and not isinstance(value, Mapping):
+                raise TypeError(f"`[{key}]` must be a table. Received: {value!r}.")
+        parsed: dict[str, Any] = {"name": _check_type(tables["name"], str, "name")}
         for key in ("generator", "discriminator"):
             if key in tables:
                 parsed[key] = _network(tables[key], key)
@@ -147,7 +151,7 @@ class Recipe:
         for key in _SECTIONS:
             tables[key] = dataclasses.asdict(getattr(self, key))
         if self.quick_start:
-            tables["quick_start"] = self.quick_start
+            tables["quick_start"] = copy.deepcopy(self.quick_start)
         return tables
 
     def to_toml(self) -> str:
@@ -212,7 +216,9 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 def _network(table, where):
     if "name" not in table:
-        raise ValueError(f"`[{where}]` needs a `name`: one of {', '.join(models.names())}.")
+        raise ValueError(
+            f"`[{where}]` needs a `name`: one of {', '.join(models.names())}."
+        )
     options = {key: value for key, value in table.items() if key != "name"}
     known = models.options(table["name"])
     known.pop("input_shape")
@@ -253,8 +259,8 @@ def _check_type(value, hint, key):
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint:
-        expected = getattr(hint, "__name__", str(hint))
-        expected = f"list of {arguments[0].__name__}" if arguments[1:] else expected
+        is_list = origin in (tuple, Sequence)
+        expected = f"list of {arguments[0].__name__}" if is_list else hint.__name__
         raise TypeError(
             f"`{key}` must be of type {expected}. "
             f"Received: {value!r} of type {type(value).__name__}."

@@ -1,12 +1,30 @@
 """What several tests share."""
 
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
 from pathlib import Path
 
+import keras
 import numpy as np
+import pytest
+import tensorflow as tf
 from keras import layers
+
+from he2ihc_keras import models
+from he2ihc_keras.data.images import write_image
+from he2ihc_keras.data.pairs import Pair
 
 REFERENCE = np.load(Path(__file__).parent / "reference" / "pyramidpix2pix.npz")
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+SMALL_GENERATORS = {
+    "attn_pyramid": {"filters": 4, "blocks": 1},
+    "pix2pix": {"filters": 4, "depth": 5},
+    "pyramid_pix2pix": {"filters": 4, "blocks": 1},
+    "unet": {"filters": 4, "depth": 2},
+}
 
 
 def reference(prefix):
@@ -32,7 +50,9 @@ def load_pytorch(model, state):
     for key, array in state.items():
         name, _, kind = key.rpartition(".")
         modules.setdefault(name, {})[kind] = array
-    order = sorted(modules, key=lambda name: [int(n) for n in name.split(".") if n.isdigit()])
+    order = sorted(
+        modules, key=lambda name: [int(n) for n in name.split(".") if n.isdigit()]
+    )
     targets = [layer for layer in model.layers if layer.weights]
     for layer, name in zip(targets, order, strict=True):
         layer.set_weights(_arrays(layer, modules[name]))
@@ -45,3 +65,133 @@ def _arrays(layer, module):
     # (out, in, h, w) and, transposed, (in, out, h, w): both become Keras's order
     kernel = module["weight"].transpose(2, 3, 1, 0)
     return [kernel, module["bias"]] if "bias" in module else [kernel]
+
+
+def random_images(count, shape, seed=0):
+    """`count` random float32 batches `(*shape, 3)` in [-1, 1]."""
+    rng = np.random.default_rng(seed)
+    images = rng.uniform(-1, 1, (count, *shape, 3)).astype("float32")
+    return list(images)
+
+
+def run_python(code, *arguments, backend="tensorflow"):
+    """Runs code in a fresh interpreter, warnings being errors; returns what it prints."""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def relative_error(actual, expected):
+    """Largest difference, in units of the largest expected value."""
+    difference = np.abs(np.asarray(actual, "float64") - expected).max()
+    return difference / np.abs(expected).max()
+
+
+def perturb(model, seed=0):
+    """Moves every weight a little off its initial value: an attention's scale off 0."""
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        noise = rng.choice([-1, 1], weight.shape) * rng.uniform(0.05, 0.1, weight.shape)
+        weight.assign(weight + noise.astype("float32"))
+    return model
+
+
+def receptive_field(discriminator):
+    """Input columns that move one logit in the middle of the output.
+
+    Columns are perturbed one at a time; the model has a static size and no
+    normalisation, which would let each logit see everything.
+    """
+    _, height, width, channels = discriminator.inputs[0].shape
+    he, ihc = random_images(2, (1, height, width))
+    columns = np.repeat(he, width, axis=0)
+    columns[np.arange(width), :, np.arange(width)] += 1.0
+    ihcs = np.repeat(ihc, width, axis=0)
+    row, column = (size // 2 for size in discriminator.output_shape[1:3])
+    logit = discriminator([he, ihc])[0, row, column, 0]
+    moved = discriminator.predict([columns, ihcs], verbose=0)[:, row, column, 0]
+    return int(np.sum(np.abs(moved - logit) > 0))
+
+
+def check_generator(build, **kwargs):
+    """What every generator does: see each assertion.
+
+    Smallest sizes are twice the stride: a ResNet cannot mirror a single pixel.
+    """
+    generator = build(**kwargs)
+    stride = models.stride(generator)
+    shapes = [(2 * stride, 3 * stride), (5 * stride, 2 * stride)]
+    for shape in shapes:
+        [he] = random_images(1, (2, *shape))
+        ihc = np.asarray(generator(he))
+        assert ihc.shape == he.shape
+        assert ihc.dtype == "float32"
+        assert np.isfinite(ihc).all() and np.abs(ihc).max() <= 1
+    assert weights_without_gradient(perturb(generator), he, he.shape) == []
+    assert np.array_equal(saved_and_loaded(generator)(he), generator(he))
+
+
+def weights_without_gradient(model, inputs, output_shape):
+    """Paths of trainable weights whose gradient is missing, zero or not finite."""
+    direction = np.random.default_rng(1).normal(size=output_shape)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(inputs, training=True) * direction)
+    weights = model.trainable_variables
+    gradients = zip(weights, tape.gradient(loss, weights), strict=True)
+    return [weight.path for weight, gradient in gradients if not _is_alive(gradient)]
+
+
+def _is_alive(gradient):
+    return gradient is not None and 0 < float(tf.norm(gradient)) < np.inf
+
+
+def saved_and_loaded(model):
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(f"{folder}/model.keras")
+        return keras.models.load_model(f"{folder}/model.keras")
+
+
+def lively_generator(name="unet", seed=0):
+    """A small generator whose images take most of the 256 values.
+
+    A fresh one paints all gray, and any two of them would agree.
+    """
+    generator = perturb(models.build(name, **SMALL_GENERATORS[name]), seed)
+    rng = np.random.default_rng(seed)
+    for weight in generator.weights:
+        if weight.path.endswith("kernel"):
+            spread = 1.5 / np.sqrt(np.prod(weight.shape) / max(weight.shape[-2:]))
+            weight.assign(rng.normal(0, spread, weight.shape))
+    return generator
+
+
+def noise_image(height, width, seed=0):
+    """uint8 `(height, width, 3)`; no pixel is like its neighbour."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (height, width, 3), np.uint8)
+
+
+def write_pairs(folder, count, size=(24, 20), *, split="train", ihc_is_he=False):
+    """Pairs of noise images, as files of a folder."""
+    pairs = []
+    for number in range(count):
+        he = folder / f"{split}_{number}_he.png"
+        ihc = he if ihc_is_he else folder / f"{split}_{number}_ihc.png"
+        write_image(he, noise_image(*size, seed=number))
+        if not ihc_is_he:
+            write_image(ihc, noise_image(*size, seed=1000 + number))
+        pairs.append(Pair(he, ihc, split))
+    return pairs
+
+
+def refusal(call, *args, error=ValueError, **kwargs):
+    """The message of the error that a call raises."""
+    with pytest.raises(error) as raised:
+        call(*args, **kwargs)
+    return str(raised.value)

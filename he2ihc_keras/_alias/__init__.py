@@ -8,6 +8,7 @@ below answers `keras_he2ihc.x.y` with the one module `he2ihc_keras.x.y`.
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import sys
 
 _REAL = "he2ihc_keras"

@@ -34,7 +34,7 @@ def photometric(he, draws, strength: float):
         0.5 + changes[2] * _SATURATION,
         changes[3] * _HUE,
     )
-    batch = he[tf.newaxis]
+    batch = tf.convert_to_tensor(he)[tf.newaxis]
     for layer, rank, value in zip(_layers(), _RANKS, transformations, strict=True):
         value = tf.reshape(value, (1,) * rank)
         batch = layer.augment_images(batch, transformations=value)
@@ -50,10 +50,14 @@ def _layers():
     # Imported here: it brings tensorflow-datasets and pyarrow, for one option.
     from keras_cv import layers
 
-    value_range = (0, 255)
+    # float32 whatever the policy: in bfloat16 a change of hue costs eight gray levels.
+    # Without a seed, never drawn from here, they ask for a generator that TensorFlow
+    # does not give when it is deterministic.
+    common = {"dtype": "float32", "seed": 1}
+    value_range = {"value_range": (0, 255)}
     return (
-        layers.RandomBrightness(0.0, value_range=value_range),
-        layers.RandomContrast(value_range=value_range, factor=0.0),
-        layers.RandomSaturation(0.5),
-        layers.RandomHue(0.0, value_range=value_range),
+        layers.RandomBrightness(0.0, **value_range, **common),
+        layers.RandomContrast(factor=0.0, **value_range, **common),
+        layers.RandomSaturation(0.5, **common),
+        layers.RandomHue(0.0, **value_range, **common),
     )

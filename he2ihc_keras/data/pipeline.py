@@ -110,7 +110,9 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     """
     if image.shape[:2] == (size, size):
         return image
-    return np.array(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
+    return np.array(
+        Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+    )
 
 
 # A pair on its way is one uint8 array (height, width, 6): what is done to its geometry

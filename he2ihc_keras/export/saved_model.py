@@ -71,7 +71,16 @@ def _archive(stainer):
 
 def _of_files(stainer):
     def decode(file):
-        return tf.io.decode_image(file, channels=3, expand_animations=False)
+        return tf.cond(
+            tf.io.is_jpeg(file), lambda: decode_jpeg(file), lambda: decode_png(file)
+        )
+
+    # Accurate, as Pillow decodes: TensorFlow's default is off by a dozen gray levels.
+    def decode_jpeg(file):
+        return tf.io.decode_jpeg(file, channels=3, dct_method="INTEGER_ACCURATE")
+
+    def decode_png(file):
+        return tf.io.decode_png(file, channels=3)
 
     def stain_files(files):
         he = tf.map_fn(decode, files, fn_output_signature=_image(tf.uint8))

@@ -1,5 +1,6 @@
 """A generator from what people have on disk."""
 
+import zipfile
 from pathlib import Path
 
 import keras
@@ -25,7 +26,9 @@ def load_generator(path: Path | str) -> keras.Model:
     try:
         model = keras.models.load_model(file, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{file} cannot be loaded as a Keras model: {error}") from error
+        raise ValueError(
+            f"{file} cannot be loaded as a Keras model: {error}"
+        ) from error
     models.stride(model)
     return models.as_float32(model)
 
@@ -54,4 +57,8 @@ def _model_file(path):
         raise ValueError(f"{path} is neither a run folder nor a .keras file.")
     if not path.is_file():
         raise ValueError(f"{path} does not exist.")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"{path} is damaged or no .keras file. Copy or download it again."
+        )
     return path

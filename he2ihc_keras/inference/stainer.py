@@ -77,7 +77,7 @@ def pad_by_reflection(images, stride: int):
 
 def _mirror(side, stride):
     """Indices 0 .. padded side, going back at the last pixel: 0 1 2 3 2 1 0 1 ..."""
-    padded = ops.maximum(-(-side // stride) * stride, _SMALLEST)
+    padded = -(-ops.maximum(side, _SMALLEST) // stride) * stride
     period = ops.maximum(2 * (side - 1), 1)
     position = ops.arange(padded, dtype="int32") % ops.cast(period, "int32")
     return ops.minimum(position, ops.cast(period, "int32") - position)

@@ -26,9 +26,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         Features `(batch, height, width, channels)`, any range.
     """
 
-    def __init__(
-        self, *, momentum=0.9, epsilon=1e-5, gamma_initializer=None, **kwargs
-    ):
+    def __init__(self, *, momentum=0.9, epsilon=1e-5, gamma_initializer=None, **kwargs):
         super().__init__(
             momentum=momentum,
             epsilon=epsilon,

@@ -37,7 +37,7 @@ def check_size(size, stride: int) -> None:
     if all(side is None or (side > 0 and side % stride == 0) for side in size):
         return
     below, above = (
-        tuple(side and max(round_(side), stride) for side in size)
+        tuple(None if side is None else max(round_(side), stride) for side in size)
         for round_ in (
             lambda side: side // stride * stride,
             lambda side: -(-side // stride) * stride,

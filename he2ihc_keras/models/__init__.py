@@ -44,7 +44,7 @@ def build(name: str, **overrides) -> keras.Model:
 
     Example:
         >>> build("attn_pyramid", filters=16).count_params()
-        715239
+        727591
     """
     known = options(name)
     for key in overrides:

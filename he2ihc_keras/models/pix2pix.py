@@ -38,7 +38,9 @@ def build(
             of `2**depth`.
     """
     if depth < 5:
-        raise ValueError(f"`depth` must be at least 5, as in pix2pix. Received: {depth}.")
+        raise ValueError(
+            f"`depth` must be at least 5, as in pix2pix. Received: {depth}."
+        )
     check_size(input_shape[:2], 2**depth)
     he = keras.Input(input_shape, name="he")
     widths = [filters * min(2**level, 8) for level in range(depth)]
@@ -48,7 +50,9 @@ def build(
     skips = []
     for level, width in enumerate(widths):
         is_normalized = 0 < level < depth - 1
-        x = _down(x, width, is_activated=level > 0, is_normalized=is_normalized, level=level)
+        x = _down(
+            x, width, is_activated=level > 0, is_normalized=is_normalized, level=level
+        )
         skips.append(x)
 
     # Expanding path

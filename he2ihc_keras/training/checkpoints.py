@@ -1,6 +1,7 @@
 """Checkpoints from which training goes on as if it had never stopped."""
 
 import json
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -39,7 +40,12 @@ def variables(trainer: keras.Model) -> dict[str, keras.Variable]:
     optimizers = [trainer.optimizer, getattr(trainer, "discriminator_optimizer", None)]
     owners = [trainer, *filter(None, optimizers), *trainer.metrics]
     unique = {id(v): v for owner in owners for v in owner.variables}
-    return {f"{i}:{v.path}": v for i, v in enumerate(unique.values())}
+    # Keras numbers what it names itself (adam_3/...) by all that the process has made.
+    paths = [re.sub(r"_\d+(?=/)", "", v.path) for v in unique.values()]
+    return {
+        f"{i}:{path}": v
+        for i, (path, v) in enumerate(zip(paths, unique.values(), strict=True))
+    }
 
 
 def save_checkpoint(folder: Path, trainer: keras.Model, step: int, history) -> Path:
@@ -67,7 +73,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ValueError: If the file is torn or is not a checkpoint.
     """
     try:
-        with np.load(path) as file:
+        with open(path, "rb") as stream, np.load(stream) as file:
             arrays = {name: file[name] for name in file.files}
             meta = json.loads(str(arrays.pop(_META)))
             return Checkpoint(meta["step"], meta["history"], arrays)

@@ -35,7 +35,9 @@ class ConditionalGAN(keras.Model):
 
     Example:
         >>> gan = ConditionalGAN(generator, discriminator, pyramid_weights=[25.0] * 4)
-        >>> gan.compile(keras.optimizers.Adam(2e-4, 0.5), keras.optimizers.Adam(2e-4, 0.5))
+        >>> gan.compile(
+        ...     keras.optimizers.Adam(2e-4, 0.5), keras.optimizers.Adam(2e-4, 0.5)
+        ... )
         >>> gan.fit(batches, epochs=10)
     """
 
@@ -67,7 +69,9 @@ class ConditionalGAN(keras.Model):
     @property
     def term_names(self) -> tuple[str, ...]:
         """Names of the loss terms, as they stand in logs and history."""
-        scales = (f"generator_l1_scale_{2**s}" for s in range(len(self.pyramid_weights)))
+        scales = (
+            f"generator_l1_scale_{2**s}" for s in range(len(self.pyramid_weights))
+        )
         return (
             "generator_loss",
             "generator_adversarial",
@@ -106,7 +110,7 @@ class ConditionalGAN(keras.Model):
         return self.generator(he, training=training)
 
     def train_step(self, data):
-        he, ihc, _ = keras.utils.unpack_x_y_sample_weight(data)
+        he, ihc = _unpack(data)
         with tf.GradientTape() as generator_tape:
             fake_ihc = self.generator(he, training=True)
 
@@ -125,7 +129,7 @@ class ConditionalGAN(keras.Model):
         return self._track([*generator_terms, *discriminator_terms])
 
     def test_step(self, data):
-        he, ihc, _ = keras.utils.unpack_x_y_sample_weight(data)
+        he, ihc = _unpack(data)
         return self._track(self.terms(he, ihc, self.generator(he, training=False)))
 
     def terms(self, he, ihc, fake_ihc) -> list:
@@ -188,6 +192,11 @@ class ConditionalGAN(keras.Model):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+def _unpack(data):
+    he, ihc, _ = keras.utils.unpack_x_y_sample_weight(data)
+    return ops.convert_to_tensor(he), ops.convert_to_tensor(ihc)
 
 
 def _needs_loss_scale(network):

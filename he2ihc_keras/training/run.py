@@ -101,6 +101,8 @@ def build_trainer(recipe: Recipe, steps: int) -> keras.Model:
     check_patch_size(recipe, models.stride(generator))
     if recipe.discriminator is None:
         generator.compile(_optimizer(recipe.fit, steps), loss=_pyramid_l1(recipe.loss))
+        # As in ConditionalGAN.compile: a checkpoint finds the optimizer's state built.
+        generator.optimizer.build(generator.trainable_variables)
         return generator
     gan = ConditionalGAN(
         generator,

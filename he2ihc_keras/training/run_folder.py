@@ -107,7 +107,9 @@ class RunFolder:
             ValueError: If the folder holds no run.
         """
         if not self.exists():
-            raise ValueError(f"{self.path} holds no run: there is no {self.recipe.name}.")
+            raise ValueError(
+                f"{self.path} holds no run: there is no {self.recipe.name}."
+            )
         return Recipe.load(self.recipe), read_pairs_csv(self.pairs)
 
 

@@ -1,0 +1,247 @@
+import doctest
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from helpers import perturb, random_images, run_python, saved_and_loaded
+
+from he2ihc_keras import models
+
+GENERATORS = [name for name in models.names() if name != "patchgan"]
+SMALL = {
+    "attn_pyramid": {"filters": 4, "blocks": 1},
+    "patchgan": {"filters": 4},
+    "pix2pix": {"filters": 2, "depth": 5},
+    "pyramid_pix2pix": {"filters": 4, "blocks": 1},
+    "unet": {"filters": 4},
+}
+SIZE = (64, 32)
+
+
+@pytest.fixture
+def policy():
+    """Sets a dtype policy until the test ends."""
+    before = keras.config.dtype_policy()
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy(before)
+
+
+def small(name):
+    return perturb(models.build(name, **SMALL[name]))
+
+
+def inputs_of(model, size=SIZE):
+    images = random_images(len(model.inputs), (2, *size))
+    return images if len(images) > 1 else images[0]
+
+
+# The registry
+
+
+def test_names_are_those_of_the_modules_in_alphabetical_order():
+    assert models.names() == (
+        "attn_pyramid",
+        "patchgan",
+        "pix2pix",
+        "pyramid_pix2pix",
+        "unet",
+    )
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_a_model_is_named_as_its_module(name):
+    module = models.module(name)
+    assert module.__name__ == f"he2ihc_keras.models.{name}"
+    assert models.build(name, **SMALL[name]).name == name
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_build_by_name_is_the_modules_build(name):
+    by_name = models.build(name, **SMALL[name])
+    by_module = models.module(name).build(**SMALL[name])
+    assert by_name.get_config() == by_module.get_config()
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_options_are_the_arguments_of_build_with_their_defaults(name):
+    options = models.options(name)
+    assert next(iter(options)) == "input_shape"
+    assert options["filters"].default == 64
+    assert options["filters"].annotation is int
+    assert all(x.default is not inspect.Parameter.empty for x in options.values())
+
+
+@pytest.mark.parametrize("build", [models.build, models.module, models.options])
+def test_unknown_model_lists_the_known(build):
+    with pytest.raises(ValueError) as error:
+        build("cyclegan_turbo")
+    assert str(error.value) == (
+        "Unknown model 'cyclegan_turbo'. "
+        "Known: attn_pyramid, patchgan, pix2pix, pyramid_pix2pix, unet."
+    )
+
+
+@pytest.mark.parametrize(
+    "typed, meant",
+    [
+        ("unett", "unet"),
+        ("atn_pyramid", "attn_pyramid"),
+        ("pyramidpix2pix", "pyramid_pix2pix"),
+    ],
+)
+def test_a_misspelt_model_is_guessed(typed, meant):
+    with pytest.raises(ValueError) as error:
+        models.build(typed)
+    assert str(error.value) == (
+        f"Unknown model '{typed}'. Known: attn_pyramid, patchgan, pix2pix, "
+        f"pyramid_pix2pix, unet. Did you mean '{meant}'?"
+    )
+
+
+def test_an_unknown_argument_is_refused_with_the_known():
+    with pytest.raises(TypeError) as error:
+        models.build("unet", filter=32)
+    assert str(error.value) == (
+        "Model 'unet' has no argument 'filter'. Known: input_shape, filters, depth."
+    )
+
+
+def test_the_example_of_build_is_true():
+    [example] = doctest.DocTestFinder().find(
+        models.build, "build", globs={"build": models.build}
+    )
+    assert example.examples
+    assert doctest.DocTestRunner().run(example).failed == 0
+
+
+# What every model does
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_stride_survives_saving(name):
+    generator = models.build(name, **SMALL[name])
+    stride = models.stride(generator)
+    assert models.stride(saved_and_loaded(generator)) == stride
+    with pytest.raises(ValueError, match=f"multiples of {stride}, the stride"):
+        generator(np.zeros((1, 2 * stride, 2 * stride + 1, 3), "float32"))
+
+
+def test_stride_of_a_strange_model_is_refused():
+    with pytest.raises(ValueError) as error:
+        models.stride(models.build("patchgan", filters=2))
+    assert str(error.value) == (
+        "Model 'patchgan' has no `SizeCheck` layer, so its stride is unknown. "
+        "Expected a generator built by `he2ihc_keras.models.build`."
+    )
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_size_may_be_given_or_left_open(name):
+    given = models.build(name, input_shape=(*SIZE, 3), **SMALL[name])
+    left_open = models.build(name, input_shape=(None, None, 3), **SMALL[name])
+    left_open.set_weights(given.get_weights())
+    assert given.output_shape == (None, *SIZE, 3)
+    assert left_open.output_shape == (None, None, None, 3)
+    assert np.allclose(given(inputs_of(given)), left_open(inputs_of(given)), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_predict_gives_what_a_call_gives(name):
+    model = small(name)
+    predicted = model.predict(inputs_of(model), verbose=0)
+    assert np.allclose(predicted, model(inputs_of(model)), atol=1e-5)
+
+
+def save_all(folder):
+    """Every model as a file, and its inputs and output beside it."""
+    for name in models.names():
+        model = small(name)
+        model.save(folder / f"{name}.keras")
+        images = random_images(len(model.inputs), (1, *SIZE))
+        np.savez(folder / f"{name}.npz", *images, output=model(images))
+
+
+def test_a_fresh_process_loads_every_model_with_identical_output(tmp_path):
+    save_all(tmp_path)
+    code = """
+        import pathlib, sys
+        import keras, numpy as np
+        import he2ihc_keras.models
+
+        for file in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
+            arrays = dict(np.load(file.with_suffix(".npz")))
+            output = arrays.pop("output")
+            model = keras.models.load_model(file)
+            print(file.stem, np.array_equal(model(list(arrays.values())), output))
+    """
+    lines = run_python(code, tmp_path).splitlines()
+    assert lines == [f"{name} True" for name in models.names()]
+
+
+def test_jax_loads_every_model_with_the_same_output(tmp_path):
+    pytest.importorskip("jax")
+    save_all(tmp_path)
+    code = """
+        import pathlib, sys
+        import keras, numpy as np
+        import he2ihc_keras.models
+
+        assert keras.backend.backend() == "jax"
+        for file in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
+            arrays = dict(np.load(file.with_suffix(".npz")))
+            output = arrays.pop("output")
+            model = keras.models.load_model(file)
+            difference = np.abs(model(list(arrays.values())) - output).max()
+            print(file.stem, difference < 1e-4)
+    """
+    lines = run_python(code, tmp_path, backend="jax").splitlines()
+    assert lines == [f"{name} True" for name in models.names()]
+
+
+# Precision
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_mixed_precision_gives_finite_float32(name, policy):
+    exact = small(name)
+    policy("mixed_bfloat16")
+    mixed = models.build(name, **SMALL[name])
+    mixed.set_weights(exact.get_weights())
+    images = inputs_of(exact)
+    expected = np.asarray(exact(images))
+    for training in (False, True):
+        output = np.asarray(mixed(images, training=training))
+        assert output.dtype == "float32"
+        assert np.isfinite(output).all()
+    error = np.asarray(mixed(images)) - expected
+    assert "bfloat16" in {layer.compute_dtype for layer in mixed.layers}
+    assert np.abs(error).mean() < 0.05 * np.abs(expected).mean()
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_as_float32_gives_a_float32_twin_with_equal_weights(name, policy):
+    policy("mixed_bfloat16")
+    mixed = small(name)
+    policy("float32")
+    twin, exact = models.as_float32(mixed), models.build(name, **SMALL[name])
+    exact.set_weights(mixed.get_weights())
+    assert {layer.compute_dtype for layer in twin.layers} == {"float32"}
+    assert {weight.dtype for weight in twin.weights} == {"float32"}
+    for weight, twin_weight in zip(mixed.weights, twin.weights, strict=True):
+        assert twin_weight is not weight
+        assert np.array_equal(twin_weight, weight)
+    assert np.array_equal(twin(inputs_of(twin)), exact(inputs_of(twin)))
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_a_float32_model_is_its_own_twin(name):
+    model = models.build(name, **SMALL[name])
+    assert models.as_float32(model) is model
+
+
+def test_a_twin_of_mixed_precision_is_float32_whatever_the_policy(policy):
+    policy("mixed_bfloat16")
+    twin = models.as_float32(small("attn_pyramid"))
+    loaded = saved_and_loaded(twin)
+    assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}

@@ -1,0 +1,36 @@
+"""A small run, for the tests that kill it: `python resumable_run.py VERB DATA OUT KIND`."""
+
+import sys
+
+from rich.console import Console
+
+from he2ihc_keras import training
+from he2ihc_keras.data import find_pairs
+from he2ihc_keras.recipe import Recipe
+
+RECIPES = {
+    "gan": {
+        "generator": {"name": "attn_pyramid", "filters": 4, "blocks": 1},
+        "discriminator": {"name": "patchgan", "filters": 4},
+        "loss": {"pyramid_weights": [25.0, 25.0]},
+    },
+    "l1": {
+        "generator": {"name": "unet", "filters": 4},
+        "loss": {"adversarial": "none", "pyramid_weights": [1.0]},
+    },
+}
+COMMON = {
+    "name": "resumable",
+    # Random crops, turns, recolouring and (in the GAN) dropout: all of it must resume.
+    "data": {"patch_size": 32, "quarter_turns": True, "photometric": 0.5},
+    "fit": {"epochs": 3, "decay_epochs": 2, "batch_size": 2, "checkpoint_minutes": 0.0},
+}
+
+if __name__ == "__main__":
+    verb, data, out, kind = sys.argv[1:]
+    console = Console()
+    if verb == "fit":
+        recipe = Recipe.from_dict({**COMMON, **RECIPES[kind]})
+        training.fit(recipe, find_pairs(data), out, console=console)
+    else:
+        training.resume(out, console=console)

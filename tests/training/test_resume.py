@@ -1,0 +1,122 @@
+"""A run that was stopped, however it was stopped, ends as if it never had been."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from he2ihc_keras.data import phantom
+from he2ihc_keras.training.checkpoints import load_checkpoint
+
+SCRIPT = Path(__file__).with_name("resumable_run.py")
+# 20 pairs: 12 to train on, so 6 steps an epoch and 18 in all.
+LAST = "step-00000018.npz"
+
+
+def start(verb, data, out, kind):
+    command = [sys.executable, SCRIPT, verb, data, out, kind]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def finish(verb, data, out, kind):
+    process = start(verb, data, out, kind)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+def stop_after(step, how, data, out, kind):
+    """Starts a run and stops it by a signal once it has written a checkpoint."""
+    process = start("fit", data, out, kind)
+    deadline = time.monotonic() + 300
+    while not (out / "checkpoints" / f"step-{step:08d}.npz").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(how)
+    process.communicate(timeout=300)
+    assert not (out / "checkpoints" / LAST).exists()
+
+
+def final_state(out):
+    return load_checkpoint(out / "checkpoints" / LAST).arrays
+
+
+def assert_same_run(out, other):
+    ours, theirs = final_state(out), final_state(other)
+    assert ours.keys() == theirs.keys()
+    for name, array in ours.items():
+        np.testing.assert_array_equal(array, theirs[name], err_msg=name)
+    history = [(run / "history.csv").read_text() for run in (out, other)]
+    assert history[0] == history[1]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "phantom"
+    phantom.write_phantom(root, 20, size=48)
+    return root
+
+
+@pytest.fixture(scope="module", params=["gan", "l1"])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data, kind, tmp_path_factory):
+    out = tmp_path_factory.mktemp("uninterrupted") / "run"
+    finish("fit", data, out, kind)
+    return out
+
+
+def test_run_killed_inside_an_epoch_resumes_bit_for_bit(
+    data, kind, uninterrupted, tmp_path
+):
+    stop_after(8, signal.SIGKILL, data, tmp_path, kind)
+    assert "Resuming after step" in finish("resume", data, tmp_path, kind)
+    assert_same_run(tmp_path, uninterrupted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [1, 6, 17])
+def test_run_killed_at_any_step_resumes_bit_for_bit(
+    data, kind, uninterrupted, tmp_path, step
+):
+    stop_after(step, signal.SIGKILL, data, tmp_path, kind)
+    finish("resume", data, tmp_path, kind)
+    assert_same_run(tmp_path, uninterrupted)
+
+
+@pytest.mark.slow
+def test_run_killed_before_its_first_checkpoint_starts_anew(
+    data, kind, uninterrupted, tmp_path
+):
+    stop_after(1, signal.SIGKILL, data, tmp_path, kind)
+    for checkpoint in (tmp_path / "checkpoints").iterdir():
+        checkpoint.unlink()
+    assert "Resuming after step 0" in finish("resume", data, tmp_path, kind)
+    assert_same_run(tmp_path, uninterrupted)
+
+
+def test_torn_checkpoint_is_told_and_the_one_before_it_used(
+    data, kind, uninterrupted, tmp_path
+):
+    stop_after(8, signal.SIGKILL, data, tmp_path, kind)
+    newest = max((tmp_path / "checkpoints").glob("step-*.npz"))
+    os.truncate(newest, newest.stat().st_size - 1000)
+    output = finish("resume", data, tmp_path, kind).replace("\n", "")
+    assert f"{newest.name} is not a whole checkpoint" in output
+    assert "The one before it is used." in output
+    assert_same_run(tmp_path, uninterrupted)
+
+
+def test_finished_run_resumes_to_itself(data, kind, uninterrupted):
+    before = final_state(uninterrupted)
+    finish("resume", data, uninterrupted, kind)
+    after = final_state(uninterrupted)
+    assert all(np.array_equal(before[name], after[name]) for name in before)

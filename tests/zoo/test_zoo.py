@@ -1,0 +1,140 @@
+from pathlib import Path
+
+import pytest
+from helpers import refusal
+
+from he2ihc_keras import models, zoo
+from he2ihc_keras.recipe import check_patch_size
+
+ROOT = Path(__file__).parents[2]
+HEADINGS = [
+    "## What it does",
+    "## Input and output",
+    "## Data",
+    "## Training",
+    "## Scores",
+    "## Limits",
+    "## References",
+]
+
+every_name = pytest.mark.parametrize("name", zoo.names())
+# Filters do not change a stride, and few of them are built faster.
+SMALL = {"generator.filters": 4}
+
+
+def test_each_generator_has_a_recipe():
+    assert zoo.names() == tuple(n for n in models.names() if n != "patchgan")
+
+
+@every_name
+def test_model_is_four_files_of_one_name(name):
+    for file in (
+        f"he2ihc_keras/models/{name}.py",
+        f"zoo/{name}.toml",
+        f"zoo/{name}.md",
+        f"tests/models/test_{name}.py",
+    ):
+        assert (ROOT / file).is_file(), file
+
+
+# Recipes
+
+
+@every_name
+def test_recipe_has_the_name_of_its_file_and_of_its_generator(name):
+    recipe = zoo.recipe(name)
+    assert recipe.name == recipe.generator.name == name
+
+
+@every_name
+def test_recipe_says_how_to_run_it(name):
+    text = (ROOT / "zoo" / f"{name}.toml").read_text(encoding="utf-8")
+    assert f"he2ihc-keras train {name} --data " in text
+
+
+@every_name
+@pytest.mark.parametrize("profile", ["published", "quick"])
+def test_patch_size_fits_the_generator(name, profile):
+    recipe = zoo.recipe(name)
+    recipe = recipe.quick() if profile == "quick" else recipe
+    generator = recipe.override(SMALL).generator.build()
+    check_patch_size(recipe, models.stride(generator))
+
+
+@every_name
+def test_discriminator_is_the_patchgan_where_there_is_one(name):
+    discriminator = zoo.recipe(name).discriminator
+    assert discriminator is None or discriminator.build().name == "patchgan"
+
+
+@every_name
+def test_mpp_is_that_of_the_patches_as_the_network_sees_them(name):
+    data = zoo.recipe(name).data
+    bci_mpp, bci_side = 0.46, 1024
+    scale = bci_side / data.patch_size if data.fit == "resize" else 1
+    assert data.mpp == pytest.approx(bci_mpp * scale)
+
+
+@every_name
+def test_quick_start_is_smaller_than_the_published_run(name):
+    recipe, quick = zoo.recipe(name), zoo.recipe(name).quick()
+    assert quick.generator.options["filters"] < recipe.generator.options["filters"]
+    assert quick.data.patch_size < recipe.data.patch_size
+
+
+@every_name
+def test_quick_start_cuts_patches_from_a_phantom_that_is_large_enough(name):
+    phantom, quick = zoo.recipe(name).quick_start["phantom"], zoo.recipe(name).quick()
+    assert set(phantom) == {"pairs", "size"}
+    assert phantom["size"] >= quick.data.patch_size
+    assert phantom["pairs"] >= 10 * quick.fit.batch_size
+
+
+def test_attn_pyramid_is_trained_as_in_the_report():
+    recipe = zoo.recipe("attn_pyramid")
+    assert (recipe.data.patch_size, recipe.data.fit) == (512, "resize")
+    assert (recipe.fit.epochs, recipe.fit.decay_epochs) == (10, 0)
+    assert recipe.fit.learning_rate == 2e-4
+
+
+# Cards
+
+
+@every_name
+def test_card_has_its_headings_in_order(name):
+    lines = zoo.card(name).splitlines()
+    assert [line for line in lines if line.startswith("## ")] == HEADINGS
+
+
+@every_name
+def test_card_is_titled_by_the_name_and_warns(name):
+    card = zoo.card(name)
+    assert card.splitlines()[0] == f"# {name}"
+    assert "Not for diagnosis" in card.partition("## Limits")[2]
+
+
+@every_name
+def test_summary_is_one_whole_sentence_of_the_card(name):
+    summary = zoo.summary(name)
+    card = " ".join(zoo.card(name).partition("## What it does")[2].split())
+    assert card.startswith(summary)
+    assert len(summary) > 30
+    assert not summary.endswith(("al.", "e.g.", "i.e.", "vs."))
+
+
+# Unknown names
+
+
+@pytest.mark.parametrize("lookup", [zoo.recipe, zoo.card, zoo.summary])
+def test_unknown_name_is_answered_with_the_known(lookup):
+    assert refusal(lookup, "unett") == (
+        "Unknown model 'unett'. Known: attn_pyramid, pix2pix, pyramid_pix2pix, unet. "
+        "Did you mean 'unet'?"
+    )
+
+
+def test_name_like_no_other_gets_no_suggestion():
+    assert refusal(zoo.recipe, "../secret") == (
+        "Unknown model '../secret'. "
+        "Known: attn_pyramid, pix2pix, pyramid_pix2pix, unet."
+    )
