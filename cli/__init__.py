@@ -1,7 +1,6 @@
 """The command `he2ihc-keras`: each command parses, calls the library, prints."""
 
 import importlib
-import os
 
 import click
 
@@ -58,5 +57,3 @@ def main(debug):
       he2ihc-keras train attn_pyramid --data BCI_dataset --out runs/bci
       he2ihc-keras predict runs/bci slides/patches --out stained
     """
-    # Before TensorFlow is imported by a command.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

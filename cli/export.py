@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from he2ihc_keras.cli import console as consoles
+
 
 @click.command()
 @click.argument("run", metavar="RUN_OR_KERAS_FILE", type=click.Path(path_type=Path))
@@ -23,6 +25,7 @@ def export(run, out):
     Example:
       he2ihc-keras export runs/attn_pyramid --out attn_pyramid_saved_model
     """
+    consoles.start_tensorflow()
     from he2ihc_keras import inference
     from he2ihc_keras.export import export_saved_model
 

@@ -33,6 +33,7 @@ def predict(run, inputs, out):
       he2ihc-keras predict runs/attn_pyramid BCI_dataset/HE/test --out stained
       he2ihc-keras predict model.keras a.png b.jpg --out stained
     """
+    consoles.start_tensorflow()
     from he2ihc_keras import inference
 
     images = inference.find_images(inputs)

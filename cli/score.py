@@ -58,6 +58,7 @@ def score(predicted, target, data, he, train_ihc, out):
 
 def score_run(run, data, out, console):
     """Stains and scores the held-out pairs of a run, or of other data."""
+    consoles.start_tensorflow()
     from he2ihc_keras import inference, scoring
     from he2ihc_keras.data import find_pairs
     from he2ihc_keras.training import RunFolder

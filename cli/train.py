@@ -50,6 +50,7 @@ def train(model, data, out, resume, dry_run, **options):
       he2ihc-keras train pix2pix --data MIST/HER2 --set generator.filters=32
       he2ihc-keras train --out runs/unet --resume
     """
+    consoles.start_tensorflow()
     console = consoles.stdout()
     if resume:
         _refuse_changes(model, data, dry_run, options)

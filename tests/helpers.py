@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def random_images(count, shape, seed=0):
 
 
 def run_python(code, *arguments, backend="tensorflow"):
-    """Runs code in a fresh interpreter, warnings being errors; returns what it prints."""
+    """Runs code in a fresh interpreter; returns what it prints."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
@@ -158,10 +159,11 @@ def saved_and_loaded(model):
 
 
 def lively_generator(name="unet", seed=0):
-    """A small generator whose images take most of the 256 values.
+    """A small generator whose images take most of the 256 values, always the same.
 
     A fresh one paints all gray, and any two of them would agree.
     """
+    keras.utils.set_random_seed(seed)
     generator = perturb(models.build(name, **SMALL_GENERATORS[name]), seed)
     rng = np.random.default_rng(seed)
     for weight in generator.weights:
@@ -195,3 +197,14 @@ def refusal(call, *args, error=ValueError, **kwargs):
     with pytest.raises(error) as raised:
         call(*args, **kwargs)
     return str(raised.value)
+
+
+@contextlib.contextmanager
+def dtype_policy(name):
+    """A Keras dtype policy for the layers that are made meanwhile."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import noise_image, run_python
+from helpers import dtype_policy, noise_image, run_python
 
 from he2ihc_keras.data import augment
 from he2ihc_keras.data.augment import photometric
@@ -60,14 +60,10 @@ def test_layers_first_made_inside_a_data_set_work_outside():
 
 
 def test_mixed_precision_leaves_images_in_float32():
-    expected, before = changed(noise(), MIXED), keras.config.dtype_policy()
+    expected = changed(noise(), MIXED)
     augment._layers.cache_clear()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with dtype_policy("mixed_bfloat16"):
         np.testing.assert_array_equal(changed(noise(), MIXED), expected)
-    finally:
-        keras.config.set_dtype_policy(before)
-        augment._layers.cache_clear()
 
 
 def test_argument_is_not_written_to():

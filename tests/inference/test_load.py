@@ -1,0 +1,123 @@
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from helpers import (
+    SMALL_GENERATORS,
+    dtype_policy,
+    lively_generator,
+    random_images,
+    refusal,
+)
+
+from he2ihc_keras.inference import load_generator, load_recipe
+from he2ihc_keras.recipe import Network, Recipe
+from he2ihc_keras.training import RunFolder
+
+[HE] = random_images(1, (1, 32, 32))
+RECIPE = Recipe("small", Network("unet"), Network("patchgan", {"filters": 8}))
+
+
+def make_run(path):
+    """A run folder with a model in it."""
+    run, generator = RunFolder(path), lively_generator()
+    run.create(RECIPE, [])
+    generator.save(run.model)
+    return run, generator
+
+
+def save(path, *layers, name="foreign"):
+    """A Keras file of a model that is not of this package."""
+    he = x = keras.Input((8, 8, 3))
+    for layer in layers:
+        x = layer(x)
+    keras.Model(he, x, name=name).save(path)
+    return path
+
+
+# Generators
+
+
+def test_run_folder_and_its_file_hold_one_generator(tmp_path):
+    run, generator = make_run(tmp_path / "run")
+    for path in (run.path, str(run.path), run.model):
+        np.testing.assert_array_equal(load_generator(path)(HE), generator(HE))
+
+
+@pytest.mark.parametrize("name", SMALL_GENERATORS)
+def test_generator_trained_in_bfloat16_is_loaded_in_float32(name, tmp_path):
+    with dtype_policy("mixed_bfloat16"):
+        lively_generator(name).save(tmp_path / "model.keras")
+    loaded = load_generator(tmp_path / "model.keras")
+    assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
+    np.testing.assert_array_equal(loaded(HE), lively_generator(name)(HE))
+
+
+def test_folder_without_a_model_is_refused(tmp_path):
+    assert refusal(load_generator, tmp_path) == (
+        f"{tmp_path} has no model.keras. Expected a run folder of `he2ihc-keras train` "
+        "whose first epoch has ended, or a .keras file."
+    )
+
+
+@pytest.mark.parametrize("name", ["model.h5", "gone"])
+def test_what_is_neither_folder_nor_keras_file_is_refused(tmp_path, name):
+    path = tmp_path / name
+    assert refusal(load_generator, path) == (
+        f"{path} is neither a run folder nor a .keras file."
+    )
+
+
+def test_missing_file_is_refused(tmp_path):
+    path = tmp_path / "gone.keras"
+    assert refusal(load_generator, path) == f"{path} does not exist."
+
+
+@pytest.mark.parametrize("kept", [0, 100, 0.5])
+def test_damaged_file_is_refused(tmp_path, kept):
+    path = save(tmp_path / "half.keras")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content)) if kept < 1 else kept])
+    assert refusal(load_generator, path) == (
+        f"{path} is damaged or no .keras file. Copy or download it again."
+    )
+
+
+def test_zip_file_that_is_no_model_is_refused(tmp_path):
+    path = tmp_path / "patches.keras"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("a.txt", "")
+    assert refusal(load_generator, path) == (
+        f"{path} cannot be loaded as a Keras model: "
+        "\"There is no item named 'config.json' in the archive\""
+    )
+
+
+def test_model_of_others_is_refused(tmp_path):
+    path = save(tmp_path / "foreign.keras", keras.layers.Conv2D(3, 1))
+    assert refusal(load_generator, path) == (
+        "Model 'foreign' has no `SizeCheck` layer, so its stride is unknown. "
+        "Expected a generator built by `he2ihc_keras.models.build`."
+    )
+
+
+def test_code_hidden_in_a_file_is_not_run(tmp_path):
+    path = save(tmp_path / "code.keras", keras.layers.Lambda(lambda x: x))
+    assert refusal(load_generator, path).startswith(
+        f"{path} cannot be loaded as a Keras model: Requested the deserialization of "
+        "a `Lambda` layer"
+    )
+
+
+# Recipes
+
+
+def test_recipe_lies_beside_the_model(tmp_path):
+    run, _ = make_run(tmp_path / "run")
+    assert load_recipe(run.path) == load_recipe(str(run.model)) == RECIPE
+
+
+def test_model_alone_has_no_recipe(tmp_path):
+    assert load_recipe(tmp_path / "model.keras") is None
+    assert load_recipe(tmp_path) is None

@@ -1,0 +1,142 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import (
+    SMALL_GENERATORS,
+    dtype_policy,
+    lively_generator,
+    noise_image,
+    refusal,
+    saved_and_loaded,
+)
+
+from he2ihc_keras import models
+from he2ihc_keras.data.images import to_float, to_uint8
+from he2ihc_keras.inference import Stainer, stain_image
+from he2ihc_keras.inference.stainer import pad_by_reflection
+
+SIZES = [(1, 1), (1, 9), (2, 3), (7, 5), (8, 8), (33, 20), (50, 31)]
+
+
+def rows(count):
+    """An image `(1, count, 1, 1)` whose rows are 0, 1, 2, ..."""
+    return np.arange(count, dtype="float32").reshape(1, count, 1, 1)
+
+
+# Padding
+
+
+@pytest.mark.parametrize("stride", [4, 8, 16, 3])
+@pytest.mark.parametrize("size", SIZES)
+def test_padding_is_numpys_reflection_below_and_to_the_right(size, stride):
+    image = np.random.default_rng(0).random((2, *size, 3), "float32")
+    padded = np.asarray(pad_by_reflection(image, stride))
+    extra = [(0, have - side) for have, side in zip(padded.shape[1:3], size, strict=True)]
+    expected = np.pad(image, [(0, 0), *extra, (0, 0)], mode="reflect")
+    np.testing.assert_array_equal(padded, expected)
+
+
+@pytest.mark.parametrize(
+    ("side", "stride", "padded"),
+    [(1, 4, 8), (4, 4, 8), (8, 4, 8), (9, 4, 12), (33, 32, 64), (64, 32, 64), (1, 3, 9)],
+)
+def test_padded_side_is_the_next_multiple_of_the_stride_from_8_on(side, stride, padded):
+    assert pad_by_reflection(rows(side), stride).shape[1] == padded
+
+
+def test_small_image_is_mirrored_back_and_forth():
+    padded = np.asarray(pad_by_reflection(rows(4), 16))
+    assert padded[0, :, 0, 0].tolist() == [0, 1, 2, 3, 2, 1] * 2 + [0, 1, 2, 3]
+
+
+def test_size_that_fits_the_stride_is_not_padded():
+    image = np.random.default_rng(0).random((1, 16, 24, 3), "float32")
+    np.testing.assert_array_equal(pad_by_reflection(image, 8), image)
+
+
+# Staining
+
+
+@pytest.mark.parametrize("name", SMALL_GENERATORS)
+def test_image_of_any_size_is_stained_at_its_size(name):
+    stainer = Stainer(lively_generator(name))
+    for height, width in SIZES:
+        ihc = np.asarray(stainer(noise_image(height, width)[None]))
+        assert (ihc.shape, ihc.dtype) == ((1, height, width, 3), np.uint8)
+
+
+@pytest.mark.parametrize("name", SMALL_GENERATORS)
+def test_image_that_fits_is_what_the_generator_makes_of_it(name):
+    generator, he = lively_generator(name), noise_image(32, 64)
+    expected = to_uint8(generator(to_float(he[None]), training=False))
+    ihc = np.asarray(Stainer(generator)(he[None]))
+    np.testing.assert_array_equal(ihc, expected)
+    assert len(np.unique(ihc)) > 100
+
+
+def test_other_image_is_padded_stained_and_cut_back():
+    generator, he = lively_generator(), noise_image(13, 18)
+    padded = np.pad(he, [(0, 3), (0, 2), (0, 0)], mode="reflect")
+    expected = to_uint8(generator(to_float(padded[None])))[:, :13, :18]
+    np.testing.assert_array_equal(Stainer(generator)(he[None]), expected)
+
+
+def test_graph_of_unknown_size_stains_as_a_call_does():
+    stainer = Stainer(lively_generator())
+    unknown = tf.TensorSpec((None, None, None, 3), tf.uint8)
+    graph = tf.function(lambda he: stainer(he), input_signature=[unknown])
+    for size in SIZES:
+        he = noise_image(*size)[None]
+        np.testing.assert_array_equal(graph(he), stainer(he))
+
+
+def test_stain_image_stains_one_image_as_a_batch():
+    stainer, he = Stainer(lively_generator()), noise_image(9, 14)
+    np.testing.assert_array_equal(stain_image(stainer, he), stainer(he[None])[0])
+
+
+def test_image_is_stained_alike_alone_and_beside_others():
+    stainer = Stainer(lively_generator("pyramid_pix2pix"))
+    images = np.stack([noise_image(16, 16, seed) for seed in range(3)])
+    together = np.asarray(stainer.predict_on_batch(images)).astype(int)
+    alone = np.stack([stain_image(stainer, image) for image in images])
+    assert np.abs(together - alone).max() <= 1  # a batch is summed in another order
+
+
+def test_staining_drops_nothing_and_learns_nothing():
+    generator = lively_generator("attn_pyramid")  # with dropout and batch norm
+    stainer, he = Stainer(generator), noise_image(16, 16)
+    weights = generator.get_weights()
+    first = stainer(he[None], training=True)
+    np.testing.assert_array_equal(stainer(he[None], training=True), first)
+    assert all(map(np.array_equal, generator.get_weights(), weights))
+
+
+# Policies, files, foreign models
+
+
+def test_generator_trained_in_bfloat16_stains_in_float32():
+    with dtype_policy("mixed_bfloat16"):
+        mixed = lively_generator()
+    he = noise_image(16, 16)
+    expected = stain_image(Stainer(lively_generator()), he)
+    rounded = to_uint8(mixed(to_float(he[None])))[0]
+    np.testing.assert_array_equal(stain_image(Stainer(mixed), he), expected)
+    assert not np.array_equal(rounded, expected)
+
+
+def test_saved_and_loaded_stainer_gives_the_same_image():
+    stainer, he = Stainer(lively_generator()), noise_image(11, 9)
+    loaded = saved_and_loaded(stainer)
+    np.testing.assert_array_equal(loaded(he[None]), stainer(he[None]))
+    assert loaded.stride == stainer.stride == models.stride(stainer.generator)
+
+
+def test_model_without_a_stride_is_refused():
+    he = keras.Input((None, None, 3))
+    foreign = keras.Model(he, keras.layers.Conv2D(3, 1)(he), name="foreign")
+    assert refusal(Stainer, foreign) == (
+        "Model 'foreign' has no `SizeCheck` layer, so its stride is unknown. "
+        "Expected a generator built by `he2ihc_keras.models.build`."
+    )

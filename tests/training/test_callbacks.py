@@ -1,0 +1,56 @@
+import keras
+import numpy as np
+import pytest
+
+from he2ihc_keras.training.callbacks import (
+    LogLearningRates,
+    Position,
+    SaveHistory,
+    StopOnNonFinite,
+)
+
+
+def test_position_counts_epochs_and_the_steps_inside_one():
+    position = Position(steps_per_epoch=6, step=15)
+    assert (position.epoch, position.step_in_epoch) == (2, 3)
+
+
+def test_non_finite_loss_names_step_terms_and_the_last_checkpoint(tmp_path):
+    for step in (5, 10):
+        (tmp_path / f"step-{step:08d}.npz").touch()
+    callback = StopOnNonFinite(Position(6, step=12), tmp_path)
+    logs = {"generator_loss": np.nan, "discriminator_loss": 0.7, "generator_l1": np.inf}
+    with pytest.raises(FloatingPointError) as error:
+        callback.on_train_batch_end(0, logs)
+    assert str(error.value) == (
+        "The losses are not finite after step 12: generator_loss = nan, "
+        "generator_l1 = inf. The last good checkpoint is kept: "
+        f"{tmp_path / 'step-00000010.npz'}. "
+        "Use a smaller fit.learning_rate, or float32."
+    )
+
+
+def test_finite_losses_pass(tmp_path):
+    StopOnNonFinite(Position(6), tmp_path).on_train_batch_end(0, {"loss": 1e30})
+
+
+def test_history_keeps_the_rows_of_a_resumed_run(tmp_path):
+    position = Position(6, step=6, history=[{"epoch": 1, "loss": 0.5}])
+    SaveHistory(position, tmp_path / "history.csv").on_epoch_end(1, {"loss": 0.25})
+    assert (tmp_path / "history.csv").read_text().split() == [
+        "epoch,loss",
+        "1,0.5",
+        "2,0.25",
+    ]
+
+
+def test_logged_rate_is_the_one_that_the_epoch_used():
+    callback = LogLearningRates()
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.5), "mse")
+    callback.set_model(model)
+    callback.on_epoch_begin(0)
+    model.optimizer.learning_rate = 0.25
+    logs = {}
+    callback.on_epoch_end(0, logs)
+    assert logs == {"learning_rate": 0.5}

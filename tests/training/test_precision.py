@@ -1,0 +1,83 @@
+import pytest
+import tensorflow as tf
+from helpers import refusal
+
+from he2ihc_keras.training import precision, resolve_precision
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Makes this machine another one."""
+
+    def become(gpu=None, flags=()):
+        gpus = [] if gpu is None else ["GPU:0"]
+        config = tf.config
+        monkeypatch.setattr(config, "list_physical_devices", lambda kind: gpus)
+        monkeypatch.setattr(config.experimental, "get_device_details", lambda _: gpu)
+        monkeypatch.setattr(precision, "_cpu_flags", lambda: list(flags))
+
+    return become
+
+
+@pytest.mark.parametrize("gpu", [None, {"compute_capability": (7, 5)}])
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_precision_asked_for_is_taken_on_any_machine(machine, policy, gpu):
+    machine(gpu)
+    assert resolve_precision(policy) == (policy, "as asked")
+
+
+@pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16"])
+def test_processor_with_bfloat16_uses_it(machine, flag):
+    machine(flags=["fpu", "avx512f", flag])
+    assert resolve_precision("auto") == (
+        "mixed_bfloat16",
+        "this processor computes bfloat16 in hardware",
+    )
+
+
+@pytest.mark.parametrize("flags", [[], ["avx2", "avx512f", "avx512_vnni", "bf16"]])
+def test_processor_without_bfloat16_computes_in_float32(machine, flags):
+    machine(flags=flags)
+    assert resolve_precision("auto") == (
+        "float32",
+        "this processor has no bfloat16 in hardware",
+    )
+
+
+@pytest.mark.parametrize("capability", [(8, 0), (8, 6), (9, 0), (12, 0)])
+def test_gpu_from_ampere_on_uses_bfloat16(machine, capability):
+    machine({"compute_capability": capability})
+    assert resolve_precision("auto") == (
+        "mixed_bfloat16",
+        "this GPU computes bfloat16 in hardware",
+    )
+
+
+@pytest.mark.parametrize("details", [{"compute_capability": (7, 5)}, {}])
+def test_older_or_unknown_gpu_computes_in_float32_whatever_the_processor(
+    machine, details
+):
+    machine(details, flags=["amx_bf16"])
+    assert resolve_precision("auto") == (
+        "float32",
+        "this GPU has no bfloat16 in hardware",
+    )
+
+
+def test_float16_needs_a_gpu(machine):
+    machine()
+    assert refusal(resolve_precision, "mixed_float16") == (
+        "mixed_float16 needs a GPU: on a CPU it is several times slower than "
+        "float32. Use float32, mixed_bfloat16 or auto."
+    )
+
+
+def test_float16_on_a_gpu_is_taken(machine):
+    machine({"compute_capability": (7, 5)})
+    assert resolve_precision("mixed_float16") == ("mixed_float16", "as asked")
+
+
+def test_this_machine_has_an_answer():
+    policy, reason = resolve_precision("auto")
+    assert policy in ("float32", "mixed_bfloat16")
+    assert reason.startswith("this ")
