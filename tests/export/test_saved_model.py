@@ -21,37 +21,57 @@ from he2ihc_keras.inference import Stainer, stain_image
 from he2ihc_keras.recipe import Data, Network, Recipe
 
 SIZES = [(1, 1), (8, 8), (13, 18), (33, 20), (64, 32)]
+HE = {str(size): noise_image(*size)[None] for size in SIZES}
 RECIPE = Recipe(
     "small", Network("unet"), Network("patchgan"), data=Data(mpp=0.5, stain="Ki67")
 )
 
-# What anyone does who has TensorFlow and not this package.
+# What anyone does who has TensorFlow, and neither this package nor Keras.
 PLAIN_TENSORFLOW = """
     import sys
+    sys.modules["he2ihc_keras"] = sys.modules["keras"] = None
+    from pathlib import Path
     import numpy as np
     import tensorflow as tf
-    model = tf.saved_model.load(sys.argv[1])
-    images = np.load(sys.argv[2])
-    stained = {name: model.serve(images[name]) for name in images}
-    np.savez(sys.argv[3], **stained)
-    assert not [name for name in sys.modules if "he2ihc" in name]
+    folder = Path(sys.argv[1])
+    images = np.load(folder / "he.npz")
+    for model in folder.glob("*/saved_model.pb"):
+        name, model = model.parent.name, tf.saved_model.load(model.parent)
+        stained = {size: model.serve(images[size]) for size in images}
+        np.savez(folder / f"{name}.npz", **stained)
 """
 
 
 @pytest.fixture(scope="module")
-def stainer():
-    return Stainer(lively_generator())
+def exported(tmp_path_factory):
+    """A folder of all generators, exported."""
+    folder = tmp_path_factory.mktemp("exported")
+    for name in SMALL_GENERATORS:
+        export_saved_model(lively_generator(name), folder / name, recipe=RECIPE)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def out(stainer, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exported") / "unet"
-    return export_saved_model(stainer.generator, folder, recipe=RECIPE)
+def stained(exported):
+    """The folder, with what plain TensorFlow made of `HE` by each of them."""
+    np.savez(exported / "he.npz", **HE)
+    run_python(PLAIN_TENSORFLOW, exported)
+    return exported
+
+
+@pytest.fixture(scope="module")
+def out(exported):
+    return exported / "unet"
 
 
 @pytest.fixture(scope="module")
 def loaded(out):
     return tf.saved_model.load(out)
+
+
+@pytest.fixture(scope="module")
+def stainer():
+    return Stainer(lively_generator("unet"))
 
 
 def encoded(image, kind):
@@ -69,16 +89,12 @@ def write(path, content):
 
 
 @pytest.mark.parametrize("name", SMALL_GENERATORS)
-def test_plain_tensorflow_gives_the_pixels_of_predict(name, tmp_path):
-    generator = lively_generator(name)
-    export_saved_model(generator, tmp_path / "model")
-    images = {f"{size}": noise_image(*size)[None] for size in SIZES}
-    he, ihc = tmp_path / "he.npz", tmp_path / "ihc.npz"
-    np.savez(he, **images)
-    run_python(PLAIN_TENSORFLOW, tmp_path / "model", he, ihc)
-    for size, stained in np.load(ihc).items():
-        expected = stain_image(Stainer(generator), images[size][0])
-        np.testing.assert_array_equal(stained[0], expected)
+def test_plain_tensorflow_gives_the_pixels_of_predict(stained, name):
+    stainer, images = Stainer(lively_generator(name)), np.load(stained / f"{name}.npz")
+    assert set(images) == set(HE)
+    for size, ihc in images.items():
+        expected = stain_image(stainer, HE[size][0])
+        np.testing.assert_array_equal(ihc[0], expected)
 
 
 def test_several_images_are_stained_at_once(loaded, stainer):

@@ -1,0 +1,57 @@
+"""README and examples do what they say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from he2ihc_keras import models, zoo
+from he2ihc_keras.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = {
+    "attention_step.py": ["--size", "32", "--filters", "8"],
+    "train_in_python.py": ["--epochs", "1", "--out", "{out}"],
+}
+
+
+def test_python_of_the_readme_runs():
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names = {}
+    exec(block, names)
+    assert names["ihc"].shape == (1, 128, 128, 3)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_readme_has_each_model_with_its_true_weights_and_card(name):
+    model = models.build(name)
+    weights = sum(w.shape.num_elements() for w in model.trainable_weights)
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{name}`"))
+    assert f"| {weights:,} |" in row
+    assert f"(zoo/{name}.md)" in row
+
+
+@pytest.mark.parametrize("command", main.list_commands(None))
+def test_readme_shows_each_command(command):
+    assert f"he2ihc-keras {command}" in README
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
+def test_links_of_the_readme_lead_somewhere(link):
+    assert link.startswith("https://") or (ROOT / link).exists()
+
+
+def test_every_example_is_run():
+    assert {path.name for path in (ROOT / "examples").glob("*.py")} == EXAMPLES.keys()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_runs_to_its_end(name, tmp_path):
+    arguments = [a.format(out=tmp_path / "out") for a in EXAMPLES[name]]
+    command = [sys.executable, ROOT / "examples" / name, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
