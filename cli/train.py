@@ -125,10 +125,10 @@ def _make_phantom(phantom, out, seed):
 
 
 def _inspect(data, recipe, console):
-    from he2ihc_keras.data import pairs
+    from he2ihc_keras.data import inspect
 
     with consoles.bar("Checking the images", console) as advance:
-        report = pairs.inspect(
+        report = inspect(
             data,
             patch_size=recipe.data.patch_size,
             resize=recipe.data.fit == "resize",

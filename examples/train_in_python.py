@@ -1,6 +1,6 @@
 """Train a U-Net on synthetic pairs, score it, stain with it, export it: in Python.
 
-    python examples/train_in_python.py --out unet_run
+python examples/train_in_python.py --out unet_run
 """
 
 import argparse

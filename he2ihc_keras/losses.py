@@ -11,7 +11,7 @@ from he2ihc_keras.layers import gaussian_pyramid
 
 
 def generator_vanilla_loss(fake_logits):
-    """Sigmoid cross-entropy against "real": Goodfellow et al. (2014), non-saturating."""
+    """Sigmoid cross-entropy against 1, non-saturating: Goodfellow et al. (2014)."""
     return ops.mean(ops.softplus(-fake_logits))
 
 

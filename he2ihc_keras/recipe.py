@@ -177,7 +177,7 @@ class Recipe:
         return Recipe.from_dict(tables)
 
     def with_epochs(self, epochs: int) -> "Recipe":
-        """The recipe stretched or shrunk to `epochs`, the same share of them decaying."""
+        """The recipe stretched to `epochs`, the same share of them decaying."""
         share = self.fit.decay_epochs / self.fit.epochs
         decay_epochs = round(share * epochs)
         return self.override({"fit.epochs": epochs, "fit.decay_epochs": decay_epochs})

@@ -2,7 +2,6 @@ import dataclasses
 import tomllib
 
 import pytest
-from helpers import refusal
 
 from he2ihc_keras.recipe import (
     Data,
@@ -13,6 +12,7 @@ from he2ihc_keras.recipe import (
     check_patch_size,
     parse_setting,
 )
+from helpers import refusal
 
 UNET = {
     "name": "unet",

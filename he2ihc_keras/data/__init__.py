@@ -6,9 +6,12 @@ import importlib
 # making a phantom, never waits for TensorFlow.
 _ROOM = {
     "Pair": "pairs",
-    "find_pairs": "pairs",
-    "inspect": "pairs",
+    "find_pairs": "find",
+    "inspect": "report",
+    "level_of": "pairs",
     "read_pair": "pairs",
+    "read_pairs_csv": "pairs",
+    "write_pairs_csv": "pairs",
     "read_image": "images",
     "write_image": "images",
     "to_float": "images",
@@ -18,7 +21,7 @@ _ROOM = {
     "make_pair": "phantom",
     "write_phantom": "phantom",
 }
-_MODULES = ("augment", "images", "pairs", "phantom", "pipeline")
+_MODULES = ("augment", "find", "images", "pairs", "phantom", "pipeline", "report")
 
 __all__ = sorted([*_ROOM, *_MODULES])
 

@@ -50,8 +50,8 @@ def _model_file(path):
         if model.is_file():
             return model
         raise ValueError(
-            f"{path} has no {model.name}. Expected a run folder of `he2ihc-keras train` "
-            "whose first epoch has ended, or a .keras file."
+            f"{path} has no {model.name}. Expected a run folder of `he2ihc-keras "
+            "train` whose first epoch has ended, or a .keras file."
         )
     if path.suffix != ".keras":
         raise ValueError(f"{path} is neither a run folder nor a .keras file.")

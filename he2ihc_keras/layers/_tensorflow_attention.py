@@ -37,8 +37,8 @@ def blockwise_attention(query, key, value):
     return _join(outputs, value), gradient
 
 
-# What is added to a whole block (a mask, minus a row's maximum) is another column of
-# the two factors instead: the product then comes out with it, at no pass over the block.
+# What is to be added to a whole block (a mask, minus a row's log-sum-exp) is another
+# column of its two factors: the product comes out with it, at no pass over the block.
 
 
 def _forward(queries, keys, values, masks):

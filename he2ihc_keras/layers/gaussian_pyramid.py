@@ -58,7 +58,7 @@ def _check_levels(size, levels):
     if any(side < smallest for side in halved):
         needed = (smallest - 1) * 2 ** (levels - 2) + 1
         raise ValueError(
-            f"A pyramid of {levels} levels needs images of at least {needed} x {needed} "
-            f"pixels. Received: {size[0]} x {size[1]}. Use fewer `pyramid_weights` or "
-            "a larger patch."
+            f"A pyramid of {levels} levels needs images of at least {needed} x "
+            f"{needed} pixels. Received: {size[0]} x {size[1]}. Use fewer "
+            "`pyramid_weights` or a larger patch."
         )

@@ -9,7 +9,7 @@ One row per image and the mean of per-image values: a pooled MSE would move the 
 """
 
 from he2ihc_keras.scoring.baselines import mean_colour
-from he2ihc_keras.scoring.folders import level_of, score_folders
+from he2ihc_keras.scoring.folders import score_folders
 from he2ihc_keras.scoring.images import Generated, score_images
 from he2ihc_keras.scoring.scores import (
     GENERATED,
@@ -33,7 +33,6 @@ __all__ = [
     "Score",
     "ScoredImage",
     "Scores",
-    "level_of",
     "mean_colour",
     "score_folders",
     "score_images",

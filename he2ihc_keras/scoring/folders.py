@@ -1,6 +1,5 @@
 """Scores of a folder of generated patches against a folder of real ones."""
 
-import re
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from he2ihc_keras.data.images import IMAGE_SUFFIXES, image_size, read_image
+from he2ihc_keras.data.pairs import level_of, size_text
 from he2ihc_keras.scoring.baselines import mean_colour
 from he2ihc_keras.scoring.images import Generated, score_image
 from he2ihc_keras.scoring.scores import SCORED_IHC, TRAINING_IHC, ScoredImage, Scores
@@ -60,16 +60,6 @@ def score_folders(
     score = partial(_score_files, mean_colour=colour)
     scored = stream(score, files, doing="Scoring", progress=progress)
     return Scores(tuple(scored), tuple(colour.tolist()), mean_colour_of)
-
-
-def level_of(name: str) -> str | None:
-    """HER2 level at the end of a BCI name: `"1+"` of `00901_test_1+`, or `None`.
-
-    The rule of `he2ihc_keras.data.pairs`: a bare `_0` ends the names of many tile
-    grids and is no level.
-    """
-    match = re.search(r"_([123]\+)$|_(?:train|val|test)_(0)$", name)
-    return match and (match[1] or match[2])
 
 
 def _score_files(files: _Files, mean_colour: np.ndarray) -> ScoredImage:
@@ -142,7 +132,8 @@ def _check_sizes(files: list[_Files]):
         expected = image_size(ihc)
         for what, path in (("generated", fake_ihc), ("H&E", he)):
             if path and (size := image_size(path)) != expected:
-                problems.append(f"{name} ({what} {_wxh(size)}, real {_wxh(expected)})")
+                sizes = f"{what} {size_text(size)}, real {size_text(expected)}"
+                problems.append(f"{name} ({sizes})")
     if problems:
         raise ValueError(
             "Images of one name must have one size, and nothing was scored.\n"
@@ -150,8 +141,3 @@ def _check_sizes(files: list[_Files]):
             f"{_shortened(problems)}\n"
             "Generate images at the size of the real IHC."
         )
-
-
-def _wxh(size):
-    height, width = size
-    return f"{width} x {height}"

@@ -133,7 +133,7 @@ class ConditionalGAN(keras.Model):
         return self._track(self.terms(he, ihc, self.generator(he, training=False)))
 
     def terms(self, he, ihc, fake_ihc) -> list:
-        """All loss terms of given images, in inference mode, ordered as `term_names`."""
+        """Loss terms of given images, in inference mode, ordered as `term_names`."""
         return [
             *self._generator_terms(he, ihc, fake_ihc, training=False),
             *self._discriminator_terms(he, ihc, fake_ihc, training=False),

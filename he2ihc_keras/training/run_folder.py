@@ -89,8 +89,8 @@ class RunFolder:
         """
         if self.exists():
             raise ValueError(
-                f"{self.path} holds a run already. Continue it with --resume, or choose "
-                "another folder with --out."
+                f"{self.path} holds a run already. Continue it with --resume, or "
+                "choose another folder with --out."
             )
         self.path.mkdir(parents=True, exist_ok=True)
         write_pairs_csv(self.pairs, pairs)

@@ -8,12 +8,12 @@ import time
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from helpers import SHARED
 
 from he2ihc_keras.cli import main
 from he2ihc_keras.data import phantom, read_image
 from he2ihc_keras.inference import load_generator
 from he2ihc_keras.recipe import Recipe
+from helpers import SHARED
 
 SMALL = {
     "attn_pyramid": ["generator.filters=4", "generator.blocks=1"],
@@ -188,7 +188,10 @@ def test_bad_data_is_reported_whole_before_training(data, tmp_path):
 
 def test_non_finite_loss_stops_the_run_and_names_the_checkpoint(data, tmp_path):
     arguments = ("--patch-size", 32, "--epochs", 3, "--batch-size", 2, *small("unet"))
-    out, weights = tmp_path / "run", ("--set", "loss.pyramid_weights=[1e39]")
+    out, weights = (
+        tmp_path / "run",
+        ("--set", "loss.pyramid_weights=[3e38, 3e38, 3e38]"),
+    )
     result = run("train", "unet", "--data", data, "--out", out, *arguments, *weights)
     assert result.exit_code == 1
     assert "The losses are not finite after step" in result.output

@@ -5,10 +5,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import dtype_policy, noise_image, run_python
 
 from he2ihc_keras.data import augment
 from he2ihc_keras.data.augment import photometric
+from helpers import dtype_policy, noise_image, run_python
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = np.eye(4, dtype="float32")
 MIXED = np.array([0.3, -0.5, 0.7, -0.2], "float32")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from he2ihc_keras.data import pairs
+from he2ihc_keras import data
 from he2ihc_keras.data.pairs import Pair
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -61,14 +61,14 @@ def test_layout_of_two_folders_is_recognised(tmp_path, layout, he, ihc):
         )
         for split in ("train", "val", "test")
     ]
-    assert pairs.find_pairs(tmp_path) == expected
-    assert pairs.inspect(tmp_path).layout.name == layout
+    assert data.find_pairs(tmp_path) == expected
+    assert data.inspect(tmp_path).layout.name == layout
 
 
 def test_side_by_side_images_are_recognised_with_he_on_the_left(tmp_path):
     path = write(tmp_path / "train" / "a.png", height=8, width=16)
-    [pair] = pairs.find_pairs(tmp_path)
-    he, ihc = pairs.read_pair(pair)
+    [pair] = data.find_pairs(tmp_path)
+    he, ihc = data.read_pair(pair)
     assert pair == Pair(path, path, "train", side_by_side=True)
     whole = np.asarray(Image.open(path))
     np.testing.assert_array_equal(np.hstack([he, ihc]), whole)
@@ -78,12 +78,12 @@ def test_side_by_side_images_are_recognised_with_he_on_the_left(tmp_path):
 def test_partners_may_have_different_suffixes(tmp_path):
     he = write(tmp_path / "trainA" / "a.PNG")
     ihc = write(tmp_path / "trainB" / "a.tiff")
-    assert pairs.find_pairs(tmp_path) == [Pair(he, ihc, "train")]
+    assert data.find_pairs(tmp_path) == [Pair(he, ihc, "train")]
 
 
 def test_split_is_the_folders_whatever_the_name_says(tmp_path):
     write_bci(tmp_path, "00002_test_2+.png", split="train")
-    assert [pair.split for pair in pairs.find_pairs(tmp_path)] == ["train"]
+    assert [pair.split for pair in data.find_pairs(tmp_path)] == ["train"]
 
 
 @pytest.mark.parametrize(
@@ -101,21 +101,21 @@ def test_split_is_the_folders_whatever_the_name_says(tmp_path):
 )
 def test_level_is_read_from_the_name(tmp_path, name, level):
     write_bci(tmp_path, f"{name}.png")
-    [pair] = pairs.find_pairs(tmp_path)
+    [pair] = data.find_pairs(tmp_path)
     assert (pair.name, pair.level) == (name, level)
 
 
 def test_data_set_one_folder_further_down_is_found(tmp_path):
     write_bci(tmp_path / "BCI_dataset", "a.png")
     write(tmp_path / "__MACOSX" / "._a.png")
-    [pair] = pairs.find_pairs(tmp_path)
+    [pair] = data.find_pairs(tmp_path)
     assert pair.he == tmp_path / "BCI_dataset" / "HE" / "train" / "a.png"
 
 
 def test_two_data_sets_further_down_are_ambiguous(tmp_path):
     write_bci(tmp_path / "first", "a.png")
     write(tmp_path / "second" / "trainA" / "a.png")
-    assert message(pairs.find_pairs, tmp_path) == (
+    assert message(data.find_pairs, tmp_path) == (
         f"{tmp_path} can be read as more than one data set. Give the folder of one:\n"
         f"  {tmp_path / 'first'}: BCI\n"
         f"  {tmp_path / 'second'}: MIST"
@@ -125,7 +125,7 @@ def test_two_data_sets_further_down_are_ambiguous(tmp_path):
 def test_unknown_layout_tells_what_it_saw_and_the_known(tmp_path):
     write(tmp_path / "HandE" / "train" / "a.png")
     write(tmp_path / "cover.png")
-    assert message(pairs.find_pairs, tmp_path) == (
+    assert message(data.find_pairs, tmp_path) == (
         f"No paired images recognised in {tmp_path}. It holds:\n"
         "  .: 1 image\n"
         "  HandE/: 0 images\n"
@@ -142,13 +142,13 @@ def test_unknown_layout_tells_what_it_saw_and_the_known(tmp_path):
 
 def test_he_folder_given_for_its_parent_is_not_cut_in_halves(tmp_path):
     write_bci(tmp_path, "a.png")
-    told = message(pairs.find_pairs, tmp_path / "HE")
+    told = message(data.find_pairs, tmp_path / "HE")
     assert told.endswith(f"\n{tmp_path} is such a folder. Did you mean that?")
 
 
 def test_file_given_for_a_folder_is_named(tmp_path):
     path = write(tmp_path / "a.png")
-    assert message(pairs.find_pairs, path) == (
+    assert message(data.find_pairs, path) == (
         f"{path} is not a folder. Give the folder of paired images."
     )
 
@@ -159,7 +159,7 @@ def test_file_given_for_a_folder_is_named(tmp_path):
 def test_validation_is_cut_from_train_when_the_folder_has_none(tmp_path):
     names = [f"{i:02}.png" for i in range(20)]
     write_bci(tmp_path, *names)
-    found = pairs.find_pairs(tmp_path, validation_fraction=0.25)
+    found = data.find_pairs(tmp_path, validation_fraction=0.25)
     train, val = in_split(found, "train"), in_split(found, "val")
     assert (len(train), len(val)) == (15, 5)
     assert sorted(train + val) == [name[:2] for name in names]
@@ -168,7 +168,7 @@ def test_validation_is_cut_from_train_when_the_folder_has_none(tmp_path):
 def test_validation_of_the_folder_is_kept_as_it_is(tmp_path):
     write_bci(tmp_path, "a.png", "b.png", "c.png")
     write_bci(tmp_path, "d.png", split="val")
-    assert in_split(pairs.find_pairs(tmp_path), "val") == ["d"]
+    assert in_split(data.find_pairs(tmp_path), "val") == ["d"]
 
 
 def test_validation_cut_depends_on_nothing_but_names_and_seed(tmp_path):
@@ -176,7 +176,7 @@ def test_validation_cut_depends_on_nothing_but_names_and_seed(tmp_path):
     write_bci(tmp_path / "one", *names)
     write_bci(tmp_path / "two", *reversed(names))
     one, two = (
-        in_split(pairs.find_pairs(tmp_path / root, seed=3), "val")
+        in_split(data.find_pairs(tmp_path / root, seed=3), "val")
         for root in ("one", "two")
     )
     assert one == two
@@ -185,7 +185,7 @@ def test_validation_cut_depends_on_nothing_but_names_and_seed(tmp_path):
 def test_another_seed_cuts_other_images(tmp_path):
     write_bci(tmp_path, *(f"{i:02}.png" for i in range(20)))
     cuts = {
-        tuple(in_split(pairs.find_pairs(tmp_path, seed=seed), "val"))
+        tuple(in_split(data.find_pairs(tmp_path, seed=seed), "val"))
         for seed in range(5)
     }
     assert len(cuts) > 1
@@ -197,13 +197,13 @@ def test_another_seed_cuts_other_images(tmp_path):
 )
 def test_cut_takes_one_image_and_leaves_one(tmp_path, images, fraction, cut):
     write_bci(tmp_path, *(f"{i}.png" for i in range(images)))
-    found = pairs.find_pairs(tmp_path, validation_fraction=fraction)
+    found = data.find_pairs(tmp_path, validation_fraction=fraction)
     assert len(in_split(found, "val")) == cut
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1, float("nan")])
 def test_validation_fraction_must_leave_something_to_train_on(tmp_path, fraction):
-    told = message(pairs.find_pairs, tmp_path, validation_fraction=fraction)
+    told = message(data.find_pairs, tmp_path, validation_fraction=fraction)
     assert told == (
         "`validation_fraction` must be at least 0 and less than 1. "
         f"Received: {fraction}."
@@ -217,7 +217,7 @@ def test_missing_partners_of_both_sides_are_reported_together(tmp_path):
     write_bci(tmp_path, "a.png")
     he = write(tmp_path / "HE" / "train" / "b.png")
     ihc = write(tmp_path / "IHC" / "train" / "c.png")
-    assert message(pairs.find_pairs, tmp_path) == (
+    assert message(data.find_pairs, tmp_path) == (
         f"{tmp_path}: 2 problems:\n"
         f"- {he} has no IHC partner in {ihc.parent}. Add it, or remove the image.\n"
         f"- {ihc} has no H&E partner in {he.parent}. Add it, or remove the image."
@@ -227,7 +227,7 @@ def test_missing_partners_of_both_sides_are_reported_together(tmp_path):
 def test_missing_folder_of_partners_is_one_problem(tmp_path):
     he = [write(tmp_path / "HE" / "train" / f"{i}.png") for i in range(3)]
     ihc_folder = tmp_path / "IHC" / "train"
-    assert pairs.inspect(tmp_path).problems[0] == (
+    assert data.inspect(tmp_path).problems[0] == (
         f"{he[0].parent} holds 3 H&E images, but {ihc_folder}, for their IHC "
         f"partners, holds none. Add the partners, or remove {he[0].parent}."
     )
@@ -237,7 +237,7 @@ def test_two_files_of_one_name_are_reported(tmp_path):
     write_bci(tmp_path, "a.png")
     png = tmp_path / "HE" / "train" / "a.png"
     jpg = write(tmp_path / "HE" / "train" / "a.jpg")
-    assert pairs.inspect(tmp_path).problems == (
+    assert data.inspect(tmp_path).problems == (
         f"{jpg} and {png} share the name 'a', by which partners are found. "
         "Keep one of them.",
     )
@@ -247,9 +247,9 @@ def test_long_list_of_problems_is_shortened_but_kept_in_the_report(tmp_path):
     write_bci(tmp_path, "partnered.png")
     for i in range(25):
         write(tmp_path / "HE" / "train" / f"{i:02}.png")
-    told = message(pairs.find_pairs, tmp_path).splitlines()
+    told = message(data.find_pairs, tmp_path).splitlines()
     assert (told[0], told[-1]) == (f"{tmp_path}: 25 problems:", "... and 5 more")
-    assert len(pairs.inspect(tmp_path).problems) == 25
+    assert len(data.inspect(tmp_path).problems) == 25
 
 
 # Problems of pixels
@@ -258,7 +258,7 @@ def test_long_list_of_problems_is_shortened_but_kept_in_the_report(tmp_path):
 def test_partners_of_different_sizes_are_reported(tmp_path):
     he = write(tmp_path / "HE" / "train" / "a.png", height=6, width=8)
     ihc = write(tmp_path / "IHC" / "train" / "a.png", height=8, width=8)
-    assert pairs.inspect(tmp_path).problems == (
+    assert data.inspect(tmp_path).problems == (
         f"{he} is 8 x 6 but its IHC partner {ihc} is 8 x 8. "
         "A registered pair has one size.",
     )
@@ -269,7 +269,7 @@ def test_both_unreadable_files_of_a_pair_are_reported(tmp_path):
     he, ihc = (tmp_path / stain / "train" / "a.png" for stain in ("HE", "IHC"))
     he.write_bytes(he.read_bytes()[:-1000])
     ihc.write_text("no image")
-    truncated, unknown = pairs.inspect(tmp_path).problems
+    truncated, unknown = data.inspect(tmp_path).problems
     assert truncated.startswith(f"{he} cannot be read: image file is truncated")
     assert unknown.startswith(f"{ihc} is not an image of a known kind.")
 
@@ -278,7 +278,7 @@ def test_images_smaller_than_a_patch_are_reported(tmp_path):
     write_bci(tmp_path, "large.png", height=8, width=8)
     write_bci(tmp_path, "small.png", height=8, width=7)
     he = tmp_path / "HE" / "train" / "small.png"
-    assert pairs.inspect(tmp_path, patch_size=8).problems == (
+    assert data.inspect(tmp_path, patch_size=8).problems == (
         f"{he} is 7 x 8, smaller than a patch of 8 x 8. "
         "Lower `patch_size`, resize the images, or remove it.",
     )
@@ -286,8 +286,8 @@ def test_images_smaller_than_a_patch_are_reported(tmp_path):
 
 def test_half_of_a_side_by_side_image_is_what_must_hold_a_patch(tmp_path):
     path = write(tmp_path / "train" / "a.png", height=8, width=14)
-    assert pairs.inspect(tmp_path, patch_size=7).problems == ()
-    assert pairs.inspect(tmp_path, patch_size=8).problems == (
+    assert data.inspect(tmp_path, patch_size=7).problems == ()
+    assert data.inspect(tmp_path, patch_size=8).problems == (
         f"Each half of {path} is 7 x 8, smaller than a patch of 8 x 8. "
         "Lower `patch_size`, resize the images, or remove it.",
     )
@@ -295,12 +295,12 @@ def test_half_of_a_side_by_side_image_is_what_must_hold_a_patch(tmp_path):
 
 def test_size_does_not_matter_when_images_are_resized(tmp_path):
     write_bci(tmp_path, "small.png")
-    assert pairs.inspect(tmp_path, patch_size=256, resize=True).problems == ()
+    assert data.inspect(tmp_path, patch_size=256, resize=True).problems == ()
 
 
 def test_odd_width_of_a_side_by_side_image_is_reported(tmp_path):
     path = write(tmp_path / "train" / "a.png", height=8, width=15)
-    assert pairs.inspect(tmp_path).problems == (
+    assert data.inspect(tmp_path).problems == (
         f"{path} is 15 x 8, an odd width. Expected H&E in the left half and IHC in "
         "the right half, of one width.",
     )
@@ -308,8 +308,8 @@ def test_odd_width_of_a_side_by_side_image_is_reported(tmp_path):
 
 def test_no_training_pair_is_a_problem_of_inspect_alone(tmp_path):
     write_bci(tmp_path, "a.png", split="test")
-    assert in_split(pairs.find_pairs(tmp_path), "test") == ["a"]
-    assert pairs.inspect(tmp_path).problems == (
+    assert in_split(data.find_pairs(tmp_path), "test") == ["a"]
+    assert data.inspect(tmp_path).problems == (
         "There is no training pair. Put paired images in "
         f"{tmp_path / 'HE' / 'train'} and {tmp_path / 'IHC' / 'train'}.",
     )
@@ -323,7 +323,7 @@ def test_one_image_in_two_splits_is_leakage_under_any_name_and_format(tmp_path):
         tmp_path / "HE" / "test" / "b.tif",
     )
     Image.open(train).save(test)
-    assert pairs.inspect(tmp_path).problems == (
+    assert data.inspect(tmp_path).problems == (
         f"{train} (train) and {test} (test) are one image, pixel for pixel. What is "
         "scored must not have been trained on: remove one of them.",
     )
@@ -332,21 +332,21 @@ def test_one_image_in_two_splits_is_leakage_under_any_name_and_format(tmp_path):
 def test_one_name_in_two_splits_is_no_leakage(tmp_path):
     write_bci(tmp_path, "a.png", split="train")
     write_bci(tmp_path, "a.png", split="test")
-    assert pairs.inspect(tmp_path).problems == ()
+    assert data.inspect(tmp_path).problems == ()
 
 
 def test_one_image_twice_in_one_split_is_no_leakage(tmp_path):
     write_bci(tmp_path, "a.png", "b.png")
     folder = tmp_path / "HE" / "train"
     (folder / "b.png").write_bytes((folder / "a.png").read_bytes())
-    assert pairs.inspect(tmp_path, validation_fraction=0).problems == ()
+    assert data.inspect(tmp_path, validation_fraction=0).problems == ()
 
 
 def test_blank_glass_in_two_splits_is_no_leakage(tmp_path):
     for split in ("train", "test"):
         write_bci(tmp_path, "a.png", split=split)
         Image.new("RGB", (8, 8), "white").save(tmp_path / "HE" / split / "a.png")
-    assert pairs.inspect(tmp_path).problems == ()
+    assert data.inspect(tmp_path).problems == ()
 
 
 def test_problems_of_every_kind_are_raised_together(tmp_path):
@@ -358,7 +358,7 @@ def test_problems_of_every_kind_are_raised_together(tmp_path):
     write(folder / "unlike.png", height=9)
     Image.open(tmp_path / "HE" / "test" / "copy.png").save(folder / "original.png")
     write(tmp_path / "IHC" / "train" / "original.png", height=20, width=20)
-    report = pairs.inspect(tmp_path, patch_size=16, validation_fraction=0)
+    report = data.inspect(tmp_path, patch_size=16, validation_fraction=0)
     heading, *bullets = message(report.raise_if_problems).splitlines()
     named = [alone.name, "torn.png", "unlike.png", "original.png", "small.png"]
     assert heading == f"{tmp_path}: 5 problems:"
@@ -372,7 +372,7 @@ def test_report_counts_splits_levels_and_sizes(tmp_path):
     write_bci(tmp_path, "1_train_0.png", "2_train_2+.png", "3_train_2+.png")
     write_bci(tmp_path, "4_train_3+.png", split="val", height=9, width=8)
     (tmp_path / "HE" / "train" / "features.npy").touch()
-    report = pairs.inspect(tmp_path)
+    report = data.inspect(tmp_path)
     assert report.text() == (
         f"{tmp_path}: BCI layout, H&E in HE/{{train,val,test}}/x.png, "
         "IHC in IHC/{train,val,test}/x.png\n"
@@ -394,26 +394,26 @@ def test_report_counts_splits_levels_and_sizes(tmp_path):
 
 def test_report_says_when_validation_was_cut_from_train(tmp_path):
     write_bci(tmp_path, "a.png", "b.png")
-    assert "val         1   (cut from train)\n" in pairs.inspect(tmp_path).text()
+    assert "val         1   (cut from train)\n" in data.inspect(tmp_path).text()
 
 
 def test_report_without_problems_raises_nothing(tmp_path):
     write_bci(tmp_path, "a.png")
-    assert pairs.inspect(tmp_path).raise_if_problems() is None
+    assert data.inspect(tmp_path).raise_if_problems() is None
 
 
 @pytest.mark.parametrize("litter", ["Thumbs.db", ".DS_Store", "._a.png", "notes.txt"])
 def test_litter_is_ignored_in_silence(tmp_path, litter):
     write_bci(tmp_path, "a.png")
     (tmp_path / "HE" / "train" / litter).touch()
-    report = pairs.inspect(tmp_path)
+    report = data.inspect(tmp_path)
     assert (report.ignored, report.problems, len(report.pairs)) == ((), (), 1)
 
 
 def test_progress_is_told_after_every_pair(tmp_path):
     write_bci(tmp_path, "a.png", "b.png", "c.png")
     told = []
-    pairs.inspect(tmp_path, progress=lambda *step: told.append(step))
+    data.inspect(tmp_path, progress=lambda *step: told.append(step))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -423,23 +423,23 @@ def test_progress_is_told_after_every_pair(tmp_path):
 def test_recorded_pairs_are_read_back_with_absolute_paths(tmp_path, monkeypatch):
     write_bci(tmp_path / "bci, copy", "1_train_2+.png", "plain.png")
     monkeypatch.chdir(tmp_path)
-    found = pairs.find_pairs("bci, copy")
-    pairs.write_pairs_csv(tmp_path / "pairs.csv", found)
-    back = pairs.read_pairs_csv(tmp_path / "pairs.csv")
+    found = data.find_pairs("bci, copy")
+    data.write_pairs_csv(tmp_path / "pairs.csv", found)
+    back = data.read_pairs_csv(tmp_path / "pairs.csv")
     assert [p.he for p in back] == [tmp_path / p.he for p in found]
     assert [(p.split, p.level) for p in back] == [(p.split, p.level) for p in found]
 
 
 def test_recorded_side_by_side_pair_is_read_back(tmp_path):
     write(tmp_path / "train" / "a.png", height=8, width=16)
-    found = pairs.find_pairs(tmp_path)
-    pairs.write_pairs_csv(tmp_path / "pairs.csv", found)
-    assert pairs.read_pairs_csv(tmp_path / "pairs.csv") == found
+    found = data.find_pairs(tmp_path)
+    data.write_pairs_csv(tmp_path / "pairs.csv", found)
+    assert data.read_pairs_csv(tmp_path / "pairs.csv") == found
 
 
 def test_record_is_a_table_that_other_programs_read(tmp_path):
     write_bci(tmp_path, "1_train_2+.png")
-    pairs.write_pairs_csv(tmp_path / "pairs.csv", pairs.find_pairs(tmp_path))
+    data.write_pairs_csv(tmp_path / "pairs.csv", data.find_pairs(tmp_path))
     with open(tmp_path / "pairs.csv", newline="") as file:
         [row] = csv.DictReader(file)
     assert list(row) == ["split", "level", "he", "ihc", "side_by_side"]
@@ -452,7 +452,7 @@ def test_record_is_a_table_that_other_programs_read(tmp_path):
 def test_file_of_other_columns_is_no_list_of_pairs(tmp_path, content, received):
     path = tmp_path / "pairs.csv"
     path.write_text(content)
-    assert message(pairs.read_pairs_csv, path) == (
+    assert message(data.read_pairs_csv, path) == (
         f"{path} is not a list of pairs. Expected the columns split, level, he, ihc, "
         f"side_by_side. Received: {received}."
     )
@@ -462,7 +462,7 @@ def test_file_of_other_columns_is_no_list_of_pairs(tmp_path, content, received):
 def test_row_that_is_no_pair_is_named_by_its_line(tmp_path, row):
     path = tmp_path / "pairs.csv"
     path.write_text(f"split,level,he,ihc,side_by_side\n{row}\n")
-    assert message(pairs.read_pairs_csv, path) == (
+    assert message(data.read_pairs_csv, path) == (
         f"{path}, line 2 is not a pair. Expected split, level, he, ihc, side_by_side, "
         "with split train, val or test and side_by_side yes or no. "
         f"Received: {row.replace(',', ', ')}."
@@ -471,10 +471,10 @@ def test_row_that_is_no_pair_is_named_by_its_line(tmp_path, row):
 
 def test_recorded_image_that_is_gone_is_named(tmp_path):
     write_bci(tmp_path, "a.png", "b.png")
-    pairs.write_pairs_csv(tmp_path / "pairs.csv", pairs.find_pairs(tmp_path))
+    data.write_pairs_csv(tmp_path / "pairs.csv", data.find_pairs(tmp_path))
     gone = tmp_path / "IHC" / "train" / "a.png"
     gone.unlink()
-    assert message(pairs.read_pairs_csv, tmp_path / "pairs.csv") == (
+    assert message(data.read_pairs_csv, tmp_path / "pairs.csv") == (
         f"1 of the 4 images that {tmp_path / 'pairs.csv'} lists are gone, the first of "
         f"them {gone}. Put them back where they were."
     )
@@ -485,7 +485,7 @@ def test_recorded_image_that_is_gone_is_named(tmp_path):
 
 @needs_real_images
 def test_small_bci_has_16_pairs_whose_folder_decides_the_split():
-    report = pairs.inspect(SHARED / "bci_small")
+    report = data.inspect(SHARED / "bci_small")
     splits = {split: count.total() for split, count in report.counts().items()}
     assert (report.layout.name, report.problems) == ("BCI", ())
     assert splits == {"train": 10, "val": 1, "test": 5}
@@ -495,7 +495,7 @@ def test_small_bci_has_16_pairs_whose_folder_decides_the_split():
 
 @needs_real_images
 def test_small_mist_has_validation_and_no_test():
-    report = pairs.inspect(SHARED / "mist_small", patch_size=256)
+    report = data.inspect(SHARED / "mist_small", patch_size=256)
     splits = {split: count.total() for split, count in report.counts().items()}
     assert (report.layout.name, report.problems) == ("MIST", ())
     assert splits == {"train": 3, "val": 1, "test": 0}
@@ -503,9 +503,26 @@ def test_small_mist_has_validation_and_no_test():
 
 @needs_real_images
 def test_native_bci_has_two_test_pairs_of_full_size():
-    found = pairs.find_pairs(SHARED / "bci_native")
+    found = data.find_pairs(SHARED / "bci_native")
     assert [(p.split, p.level) for p in found] == [("test", "0"), ("test", "1+")]
-    he, ihc = pairs.read_pair(found[0])
+    he, ihc = data.read_pair(found[0])
     assert he.shape == ihc.shape == (1024, 1024, 3)
     # Blank glass is bright in both; the two stains are not one image.
     assert not np.array_equal(he, ihc)
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        ("00345_test_0", "0"),
+        ("00901_test_1+", "1+"),
+        ("00041_train_2+", "2+"),
+        ("00054_test_3+", "3+"),
+        ("00054_test_3", None),
+        ("00054_test_10", None),
+        ("tile_12_0", None),
+        ("061", None),
+    ],
+)
+def test_level_stands_at_the_end_of_a_bci_name(name, level):
+    assert data.level_of(name) == level

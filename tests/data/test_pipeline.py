@@ -4,7 +4,6 @@ from functools import partial
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import noise_image, refusal, run_python, write_pairs
 from PIL import Image
 
 from he2ihc_keras.data import pipeline
@@ -12,6 +11,7 @@ from he2ihc_keras.data.images import read_image, to_float, to_uint8, write_image
 from he2ihc_keras.data.pairs import Pair
 from he2ihc_keras.data.pipeline import training_batches, validation_batches
 from he2ihc_keras.recipe import Data
+from helpers import noise_image, refusal, run_python, write_pairs
 
 PLAIN = Data(patch_size=8, flip=False)
 EVERYTHING = Data(patch_size=8, quarter_turns=True, photometric=0.5)
@@ -57,11 +57,28 @@ def write_coordinates(folder, height, width):
 @pytest.mark.parametrize("fit", ["crop", "resize"])
 def test_equal_seeds_give_equal_streams(tmp_path, fit):
     pairs, data = write_pairs(tmp_path, 5), dataclasses.replace(EVERYTHING, fit=fit)
-    first, second, other = (
-        take(training_batches(pairs, data, batch_size=2, seed=seed), 3)
-        for seed in (7, 7, 8)
+    first, second = (
+        take(training_batches(pairs, data, batch_size=2, seed=7), 3) for _ in range(2)
     )
     np.testing.assert_array_equal(first, second)
+
+
+def test_other_seed_gives_another_order(tmp_path):
+    pairs = write_numbered(tmp_path, 12)
+    first, other = (
+        visits(training_batches(pairs, PLAIN, batch_size=3, seed=seed), 1, steps=4)
+        for seed in (7, 8)
+    )
+    assert first != other
+
+
+@pytest.mark.parametrize("fit", ["crop", "resize"])
+def test_other_seed_augments_a_pair_otherwise(tmp_path, fit):
+    pairs, data = write_pairs(tmp_path, 1), dataclasses.replace(EVERYTHING, fit=fit)
+    first, other = (
+        take(training_batches(pairs, data, batch_size=1, seed=seed), 3)
+        for seed in (7, 8)
+    )
     assert not np.array_equal(first, other)
 
 

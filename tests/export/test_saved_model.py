@@ -4,6 +4,13 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
+
+import he2ihc_keras
+from he2ihc_keras.data.images import read_image, to_float
+from he2ihc_keras.export import export_saved_model, saved_model
+from he2ihc_keras.inference import Stainer, stain_image
+from he2ihc_keras.recipe import Data, Network, Recipe
 from helpers import (
     SMALL_GENERATORS,
     dtype_policy,
@@ -12,13 +19,6 @@ from helpers import (
     refusal,
     run_python,
 )
-from PIL import Image
-
-import he2ihc_keras
-from he2ihc_keras.data.images import read_image, to_float
-from he2ihc_keras.export import export_saved_model, saved_model
-from he2ihc_keras.inference import Stainer, stain_image
-from he2ihc_keras.recipe import Data, Network, Recipe
 
 SIZES = [(1, 1), (8, 8), (13, 18), (33, 20), (64, 32)]
 HE = {str(size): noise_image(*size)[None] for size in SIZES}

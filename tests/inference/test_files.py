@@ -2,11 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import lively_generator, noise_image, refusal
 from PIL import Image
 
 from he2ihc_keras.data.images import read_image, write_image
 from he2ihc_keras.inference import Stainer, find_images, predict_files, stain_image
+from helpers import lively_generator, noise_image, refusal
 
 
 @pytest.fixture(scope="module")

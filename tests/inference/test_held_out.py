@@ -2,12 +2,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from helpers import lively_generator, refusal, write_pairs
 
 from he2ihc_keras.data.pairs import read_pair
 from he2ihc_keras.data.pipeline import resize
 from he2ihc_keras.inference import Stainer, held_out, stain_image, stain_pairs
 from he2ihc_keras.recipe import Data, Network, Recipe
+from helpers import lively_generator, refusal, write_pairs
 
 CROP, RESIZE = (
     Recipe("a", Network("unet"), Network("patchgan"), data=Data(12, fit))

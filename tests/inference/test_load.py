@@ -3,6 +3,10 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+
+from he2ihc_keras.inference import load_generator, load_recipe
+from he2ihc_keras.recipe import Network, Recipe
+from he2ihc_keras.training import RunFolder
 from helpers import (
     SMALL_GENERATORS,
     dtype_policy,
@@ -10,10 +14,6 @@ from helpers import (
     random_images,
     refusal,
 )
-
-from he2ihc_keras.inference import load_generator, load_recipe
-from he2ihc_keras.recipe import Network, Recipe
-from he2ihc_keras.training import RunFolder
 
 [HE] = random_images(1, (1, 32, 32))
 RECIPE = Recipe("small", Network("unet"), Network("patchgan", {"filters": 8}))

@@ -2,6 +2,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from he2ihc_keras import models
+from he2ihc_keras.data.images import to_float, to_uint8
+from he2ihc_keras.inference import Stainer, stain_image
+from he2ihc_keras.inference.stainer import pad_by_reflection
 from helpers import (
     SMALL_GENERATORS,
     dtype_policy,
@@ -10,11 +15,6 @@ from helpers import (
     refusal,
     saved_and_loaded,
 )
-
-from he2ihc_keras import models
-from he2ihc_keras.data.images import to_float, to_uint8
-from he2ihc_keras.inference import Stainer, stain_image
-from he2ihc_keras.inference.stainer import pad_by_reflection
 
 SIZES = [(1, 1), (1, 9), (2, 3), (7, 5), (8, 8), (33, 20), (50, 31)]
 
@@ -32,14 +32,24 @@ def rows(count):
 def test_padding_is_numpys_reflection_below_and_to_the_right(size, stride):
     image = np.random.default_rng(0).random((2, *size, 3), "float32")
     padded = np.asarray(pad_by_reflection(image, stride))
-    extra = [(0, have - side) for have, side in zip(padded.shape[1:3], size, strict=True)]
+    extra = [
+        (0, have - side) for have, side in zip(padded.shape[1:3], size, strict=True)
+    ]
     expected = np.pad(image, [(0, 0), *extra, (0, 0)], mode="reflect")
     np.testing.assert_array_equal(padded, expected)
 
 
 @pytest.mark.parametrize(
     ("side", "stride", "padded"),
-    [(1, 4, 8), (4, 4, 8), (8, 4, 8), (9, 4, 12), (33, 32, 64), (64, 32, 64), (1, 3, 9)],
+    [
+        (1, 4, 8),
+        (4, 4, 8),
+        (8, 4, 8),
+        (9, 4, 12),
+        (33, 32, 64),
+        (64, 32, 64),
+        (1, 3, 9),
+    ],
 )
 def test_padded_side_is_the_next_multiple_of_the_stride_from_8_on(side, stride, padded):
     assert pad_by_reflection(rows(side), stride).shape[1] == padded

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import relative_error, saved_and_loaded
 
 from he2ihc_keras.layers import BatchNormalization, batch_normalization
+from helpers import relative_error, saved_and_loaded
 
 AXES = (0, 1, 2)
 EPSILON = 1e-5

@@ -1,10 +1,10 @@
 import keras
 import numpy as np
 import pytest
-from helpers import relative_error
 from scipy import ndimage
 
 from he2ihc_keras.layers import gaussian_pyramid
+from helpers import relative_error
 
 
 def octave(images):

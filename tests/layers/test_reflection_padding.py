@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-from helpers import saved_and_loaded
 
 from he2ihc_keras.layers import ReflectionPadding2D
+from helpers import saved_and_loaded
 
 
 def test_edge_is_mirrored_and_not_repeated():

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import random_images, relative_error, run_python, saved_and_loaded
 
 from he2ihc_keras.layers import SelfAttention2D, _tensorflow_attention, self_attention
 from he2ihc_keras.layers.self_attention import attention
+from helpers import random_images, relative_error, run_python, saved_and_loaded
 
 KEY_DIM, VALUE_DIM = 3, 5
 

@@ -1,10 +1,10 @@
 import keras
 import numpy as np
 import pytest
-from helpers import saved_and_loaded
 
 from he2ihc_keras.layers import SizeCheck
 from he2ihc_keras.layers.size_check import check_size
+from helpers import saved_and_loaded
 
 
 @pytest.mark.parametrize(

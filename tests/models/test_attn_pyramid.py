@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from helpers import check_generator, perturb, random_images
 
 from he2ihc_keras.layers import SelfAttention2D
 from he2ihc_keras.models import attn_pyramid, pyramid_pix2pix
+from helpers import check_generator, perturb, random_images
 
 
 @pytest.mark.parametrize("attention", [attn_pyramid.STEPS, ("down_2",), ()])

@@ -4,9 +4,15 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from helpers import perturb, random_images, run_python, saved_and_loaded
 
 from he2ihc_keras import models
+from helpers import (
+    dtype_policy,
+    perturb,
+    random_images,
+    run_python,
+    saved_and_loaded,
+)
 
 GENERATORS = [name for name in models.names() if name != "patchgan"]
 SMALL = {
@@ -17,14 +23,6 @@ SMALL = {
     "unet": {"filters": 4},
 }
 SIZE = (64, 32)
-
-
-@pytest.fixture
-def policy():
-    """Sets a dtype policy until the test ends."""
-    before = keras.config.dtype_policy()
-    yield keras.config.set_dtype_policy
-    keras.config.set_dtype_policy(before)
 
 
 def small(name):
@@ -201,19 +199,18 @@ def compute_dtypes(model):
     return {layer.compute_dtype for layer in computing}
 
 
-def mixed_and_exact(name, policy):
+def mixed_and_exact(name):
     """The same small network and weights in mixed_bfloat16 and in float32."""
-    policy("mixed_bfloat16")
-    mixed = small(name)
-    policy("float32")
+    with dtype_policy("mixed_bfloat16"):
+        mixed = small(name)
     exact = models.build(name, **SMALL[name])
     exact.set_weights(mixed.get_weights())
     return mixed, exact
 
 
 @pytest.mark.parametrize("name", models.names())
-def test_mixed_precision_gives_finite_float32_near_the_exact(name, policy):
-    mixed, exact = mixed_and_exact(name, policy)
+def test_mixed_precision_gives_finite_float32_near_the_exact(name):
+    mixed, exact = mixed_and_exact(name)
     assert compute_dtypes(mixed) == {"bfloat16", "float32"}
     expected = np.asarray(exact(inputs_of(exact)))
     actual = np.asarray(mixed(inputs_of(mixed)))
@@ -225,8 +222,8 @@ def test_mixed_precision_gives_finite_float32_near_the_exact(name, policy):
 
 
 @pytest.mark.parametrize("name", models.names())
-def test_as_float32_gives_a_float32_twin_with_equal_weights(name, policy):
-    mixed, exact = mixed_and_exact(name, policy)
+def test_as_float32_gives_a_float32_twin_with_equal_weights(name):
+    mixed, exact = mixed_and_exact(name)
     twin = models.as_float32(mixed)
     assert compute_dtypes(twin) == {"float32"}
     assert {weight.dtype for weight in twin.weights} == {"float32"}
@@ -242,8 +239,8 @@ def test_a_float32_model_is_its_own_twin(name):
     assert models.as_float32(model) is model
 
 
-def test_a_twin_is_float32_whatever_the_policy_it_is_made_or_loaded_under(policy):
-    policy("mixed_bfloat16")
-    twin = models.as_float32(small("attn_pyramid"))
-    assert compute_dtypes(twin) == {"float32"}
-    assert compute_dtypes(saved_and_loaded(twin)) == {"float32"}
+def test_a_twin_is_float32_whatever_the_policy_it_is_made_or_loaded_under():
+    with dtype_policy("mixed_bfloat16"):
+        twin = models.as_float32(small("attn_pyramid"))
+        loaded = saved_and_loaded(twin)
+    assert compute_dtypes(twin) == compute_dtypes(loaded) == {"float32"}

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+
+from he2ihc_keras.models import patchgan
 from helpers import (
     load_pytorch,
     perturb,
@@ -11,8 +13,6 @@ from helpers import (
     to_channels_last,
     weights_without_gradient,
 )
-
-from he2ihc_keras.models import patchgan
 
 
 def test_patchgan_sees_70_pixels():

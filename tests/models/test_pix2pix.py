@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+
+from he2ihc_keras.models import pix2pix, stride
 from helpers import (
     check_generator,
     load_pytorch,
@@ -7,8 +9,6 @@ from helpers import (
     relative_error,
     to_channels_last,
 )
-
-from he2ihc_keras.models import pix2pix, stride
 
 
 @pytest.mark.parametrize("depth", [5, 6, 8])

@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from keras import layers
+
+from he2ihc_keras.models import pyramid_pix2pix, stride
 from helpers import (
     check_generator,
     load_pytorch,
@@ -7,9 +10,6 @@ from helpers import (
     relative_error,
     to_channels_last,
 )
-from keras import layers
-
-from he2ihc_keras.models import pyramid_pix2pix, stride
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from helpers import check_generator, random_images
 from keras import layers
 
 from he2ihc_keras.models import stride, unet
+from helpers import check_generator, random_images
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])

@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from he2ihc_keras.data.images import read_image, write_image
-from he2ihc_keras.data.pairs import find_pairs
-from he2ihc_keras.scoring import level_of, mean_colour, score_folders
+from he2ihc_keras.scoring import mean_colour, score_folders
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "bci_native"
 
@@ -84,33 +83,6 @@ def test_progress_tells_both_passes(tmp_path):
         *(("Averaging the IHC colour", done, 2) for done in range(3)),
         *(("Scoring", done, 2) for done in range(3)),
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "level"),
-    [
-        ("00345_test_0", "0"),
-        ("00901_test_1+", "1+"),
-        ("00041_train_2+", "2+"),
-        ("00054_test_3+", "3+"),
-        ("00054_test_3", None),
-        ("00054_test_10", None),
-        ("tile_12_0", None),
-        ("061", None),
-    ],
-)
-def test_level_stands_at_the_end_of_a_bci_name(name, level):
-    assert level_of(name) == level
-
-
-@pytest.mark.parametrize("name", ["1_test_0", "1_train_2+", "x_3+", "tile_0", "x"])
-def test_level_is_that_of_a_pair_of_this_name(name, tmp_path):
-    data = tmp_path / "data"
-    for stain in ("HE", "IHC"):
-        (data / stain).mkdir(parents=True)
-        folder(data / stain / "train", f"{name}.png", "other.png")
-    levels = {pair.name: pair.level for pair in find_pairs(data)}
-    assert levels[name] == level_of(name)
 
 
 # Errors

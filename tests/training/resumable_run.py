@@ -1,4 +1,4 @@
-"""A small run, for the tests that kill it: `python resumable_run.py VERB DATA OUT KIND`."""
+"""A small run, for the tests that kill it: `resumable_run.py VERB DATA OUT KIND`."""
 
 import sys
 

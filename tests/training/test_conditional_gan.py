@@ -1,11 +1,11 @@
 import keras
 import numpy as np
 import pytest
-from helpers import random_images
 
 from he2ihc_keras import losses
 from he2ihc_keras.models import patchgan, pyramid_pix2pix
 from he2ihc_keras.training import Adam, ConditionalGAN
+from helpers import random_images
 
 
 def make_gan(compiled=True, **kwargs):

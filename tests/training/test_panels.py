@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from helpers import noise_image
 
 from he2ihc_keras.training.panels import _GAP, _HEADER, sample_panel
+from helpers import noise_image
 
 
 def noise_rows(count, height, width, columns=3):

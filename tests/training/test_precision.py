@@ -1,8 +1,8 @@
 import pytest
 import tensorflow as tf
-from helpers import refusal
 
 from he2ihc_keras.training import precision, resolve_precision
+from helpers import refusal
 
 
 @pytest.fixture

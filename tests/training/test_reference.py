@@ -6,11 +6,11 @@ weights after three steps of 2e-4 to 5e-6.
 
 import numpy as np
 import pytest
-from helpers import load_pytorch, reference, to_channels_last
 from numpy.testing import assert_allclose
 
 from he2ihc_keras.models import patchgan, pyramid_pix2pix
 from he2ihc_keras.training import Adam, ConditionalGAN
+from helpers import load_pytorch, reference, to_channels_last
 
 LOSSES = (
     "generator_adversarial",

@@ -1,12 +1,12 @@
 import json
 
 import pytest
-from helpers import refusal, write_pairs
 
 import he2ihc_keras
 from he2ihc_keras.recipe import Data, Network, Recipe
 from he2ihc_keras.training import RunFolder
 from he2ihc_keras.training.run_folder import versions
+from helpers import refusal, write_pairs
 
 RECIPE = Recipe(
     "a",

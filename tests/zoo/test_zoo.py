@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from helpers import refusal
 
 from he2ihc_keras import models, zoo
 from he2ihc_keras.recipe import check_patch_size
+from helpers import refusal
 
 ROOT = Path(__file__).parents[2]
 HEADINGS = [
