@@ -59,47 +59,14 @@ def score(predicted, target, data, he, train_ihc, out):
 def score_run(run, data, out, console):
     """Stains and scores the held-out pairs of a run, or of other data."""
     consoles.start_tensorflow()
-    from he2ihc_keras import inference, scoring
-    from he2ihc_keras.data import find_pairs
-    from he2ihc_keras.training import RunFolder
-
-    recipe, pairs = RunFolder(run).read()
-    if data is not None:
-        fraction, seed = recipe.data.validation_fraction, recipe.fit.seed
-        pairs = find_pairs(data, validation_fraction=fraction, seed=seed)
-    split, chosen = inference.held_out(pairs)
-    stainer = inference.Stainer(inference.load_generator(run))
-    with consoles.bar("Staining and scoring") as advance:
-        colour, colour_of = _mean_colour(pairs, chosen, recipe)
-        scores = scoring.score_images(
-            inference.stain_pairs(stainer, chosen, recipe),
-            mean_colour=colour,
-            mean_colour_of=colour_of,
-            progress=lambda doing, done, total: advance(done, len(chosen)),
-        )
-    scale = _scale(recipe)
-    console.print(f"\nHeld-out split: {split}, {len(chosen)} pairs{scale}.")
-    _show(scores, out, console)
-
-
-def _mean_colour(pairs, chosen, recipe):
     from he2ihc_keras import scoring
-    from he2ihc_keras.data import read_pair
 
-    train = [pair for pair in pairs if pair.split == "train"]
-    images = (read_pair(pair)[1] for pair in train or chosen)
-    return (
-        scoring.mean_colour(images),
-        scoring.TRAINING_IHC if train else scoring.SCORED_IHC,
-    )
-
-
-def _scale(recipe):
-    if recipe.data.fit != "resize":
-        return ""
-    return (
-        f", resized to {recipe.data.patch_size} x {recipe.data.patch_size} as trained"
-    )
+    with consoles.bar("Staining and scoring") as advance:
+        what, scores = scoring.score_run(
+            run, data, progress=lambda doing, done, total: advance(done, total)
+        )
+    console.print(f"\n{what}")
+    _show(scores, out, console)
 
 
 def _show(scores, out, console):

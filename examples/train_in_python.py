@@ -36,22 +36,15 @@ def main():
     run = training.fit(recipe, pairs, options.out / "run", console=console)
 
     # Scores on the held-out pairs, beside trivial baselines.
-    stainer = inference.Stainer(inference.load_generator(run.path))
-    _, test_pairs = inference.held_out(pairs)
-    train_ihc = (data.read_pair(pair)[1] for pair in pairs if pair.split == "train")
-    scores = scoring.score_images(
-        inference.stain_pairs(stainer, test_pairs, recipe),
-        mean_colour=scoring.mean_colour(train_ihc),
-    )
-    console.print(scoring.table(scores))
-    console.print(scoring.verdict(scores), soft_wrap=True)
+    what, scores = scoring.score_run(run.path)
+    console.print(what, scoring.table(scores), scoring.verdict(scores))
 
     # Any image, any size; and a SavedModel for others.
-    ihc = inference.stain_image(stainer, data.read_image(test_pairs[0].he))
+    generator = inference.load_generator(run.path)
+    he = data.read_image(pairs[-1].he)
+    ihc = inference.stain_image(inference.Stainer(generator), he)
     data.write_image(options.out / "stained.png", ihc)
-    export.export_saved_model(
-        stainer.generator, options.out / "saved_model", recipe=recipe
-    )
+    export.export_saved_model(generator, options.out / "saved_model", recipe=recipe)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ One row per image and the mean of per-image values: a pooled MSE would move the 
 from he2ihc_keras.scoring.baselines import mean_colour
 from he2ihc_keras.scoring.folders import score_folders
 from he2ihc_keras.scoring.images import Generated, score_images
+from he2ihc_keras.scoring.runs import score_run
 from he2ihc_keras.scoring.scores import (
     GENERATED,
     HE_COPY,
@@ -36,6 +37,7 @@ __all__ = [
     "mean_colour",
     "score_folders",
     "score_images",
+    "score_run",
     "table",
     "verdict",
     "write_csv",

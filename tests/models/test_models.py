@@ -151,14 +151,21 @@ def test_predict_gives_what_a_call_gives(name):
     assert np.allclose(predicted, model(inputs_of(model)), atol=1e-5)
 
 
-def loaded_elsewhere(folder, backend):
-    """Outputs of every model loaded in a fresh process, beside those it had here."""
+@pytest.fixture(scope="module")
+def saved_models(tmp_path_factory):
+    """A folder with every model as a file, and its inputs and output beside it."""
+    folder = tmp_path_factory.mktemp("models")
     for name in models.names():
         model = small(name)
         model.save(folder / f"{name}.keras")
         np.save(folder / f"{name}_inputs.npy", inputs_of(model))
         output = model.predict(inputs_of(model), verbose=0)
         np.save(folder / f"{name}_output.npy", output)
+    return folder
+
+
+def loaded_elsewhere(folder, backend):
+    """Outputs of every model loaded in a fresh process, beside those it had here."""
     code = """
         import pathlib, sys
         import keras, numpy as np
@@ -171,22 +178,22 @@ def loaded_elsewhere(folder, backend):
             inputs = np.load(folder / f"{file.stem}_inputs.npy")
             inputs = list(inputs) if len(model.inputs) > 1 else inputs
             output = model.predict(inputs, verbose=0)
-            np.save(folder / f"{file.stem}_loaded.npy", output)
+            np.save(folder / f"{file.stem}_{backend}.npy", output)
     """
     run_python(code, folder, backend, backend=backend)
     for name in models.names():
-        kinds = ("loaded", "output")
+        kinds = (backend, "output")
         yield name, *(np.load(folder / f"{name}_{kind}.npy") for kind in kinds)
 
 
-def test_a_fresh_process_loads_every_model_with_identical_output(tmp_path):
-    for name, loaded, output in loaded_elsewhere(tmp_path, "tensorflow"):
+def test_a_fresh_process_loads_every_model_with_identical_output(saved_models):
+    for name, loaded, output in loaded_elsewhere(saved_models, "tensorflow"):
         assert np.array_equal(loaded, output), name
 
 
-def test_jax_loads_every_model_with_the_same_output(tmp_path):
+def test_jax_loads_every_model_with_the_same_output(saved_models):
     pytest.importorskip("jax")
-    for name, loaded, output in loaded_elsewhere(tmp_path, "jax"):
+    for name, loaded, output in loaded_elsewhere(saved_models, "jax"):
         assert np.allclose(loaded, output, atol=1e-5), name
 
 
