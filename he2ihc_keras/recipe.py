@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import math
 import tomllib
 import types
 import typing
@@ -138,9 +139,17 @@ class Recipe:
 
     @classmethod
     def load(cls, path: Path | str) -> "Recipe":
-        """A recipe from a TOML file."""
-        with open(path, "rb") as file:
-            return cls.from_dict(tomllib.load(file))
+        """A recipe from a TOML file.
+
+        Raises:
+            ValueError: If the file is not TOML, and as `from_dict`.
+            TypeError: As `from_dict`.
+        """
+        try:
+            tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, OSError) as error:
+            raise ValueError(f"{path} cannot be read as a recipe: {error}") from error
+        return cls.from_dict(tables)
 
     def to_dict(self) -> dict[str, Any]:
         """Nested tables of plain values, as TOML writes them."""
@@ -216,9 +225,12 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 def _network(table, where):
     if "name" not in table:
-        raise ValueError(
-            f"`[{where}]` needs a `name`: one of {', '.join(models.names())}."
-        )
+        raise ValueError(f"`[{where}]` needs a `name`. `he2ihc-keras zoo` lists them.")
+    known_names = {
+        "generator": models.generators(),
+        "discriminator": models.discriminators(),
+    }[where]
+    models.check_name(table["name"], known_names)
     options = {key: value for key, value in table.items() if key != "name"}
     known = models.options(table["name"])
     known.pop("input_shape")
@@ -280,13 +292,18 @@ def _check_values(recipe):
         ("fit.batch_size", fit.batch_size),
         ("fit.learning_rate", fit.learning_rate),
     ):
-        if value <= 0:
+        if not 0 < value < math.inf:
             raise ValueError(f"`{key}` must be positive. Received: {value}.")
+    _check_range("fit.seed", fit.seed, 0, 2**31 - 1)
+    _check_range("fit.beta_1", fit.beta_1, 0, 0.9999)
+    _check_range("fit.checkpoint_minutes", fit.checkpoint_minutes, 0, math.inf)
     _check_range("data.photometric", data.photometric, 0, 1)
     _check_range("data.validation_fraction", data.validation_fraction, 0, 0.9)
     _check_range("fit.decay_epochs", fit.decay_epochs, 0, fit.epochs)
     if not loss.pyramid_weights:
         raise ValueError("`loss.pyramid_weights` needs at least one weight.")
+    for weight in loss.pyramid_weights:
+        _check_range("loss.pyramid_weights", weight, 0, math.inf)
     if (recipe.discriminator is None) != (loss.adversarial == "none"):
         raise ValueError(
             "A recipe without `[discriminator]` has `loss.adversarial` none, and one "

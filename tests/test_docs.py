@@ -1,11 +1,13 @@
 """README and examples do what they say."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from he2ihc_keras import models, zoo
 from he2ihc_keras.cli import main
@@ -37,6 +39,15 @@ def test_readme_has_each_model_with_its_true_weights_and_card(name):
 @pytest.mark.parametrize("command", main.list_commands(None))
 def test_readme_shows_each_command(command):
     assert f"he2ihc-keras {command}" in README
+
+
+def test_session_of_the_readme_runs_word_for_word(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = re.findall(r"^\$ he2ihc-keras (.*)$", README, re.MULTILINE)
+    assert len(lines) >= 6
+    for line in lines:
+        result = CliRunner().invoke(main, shlex.split(line))
+        assert result.exit_code == 0, f"{line}\n{result.output}"
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))

@@ -220,16 +220,41 @@ def test_key_below_a_value_is_refused():
 
 def test_network_without_a_name_is_refused():
     assert refusal(unet, generator={"filters": 8}) == (
-        "`[generator]` needs a `name`: one of "
-        "attn_pyramid, patchgan, pix2pix, pyramid_pix2pix, unet."
+        "`[generator]` needs a `name`. `he2ihc-keras zoo` lists them."
     )
 
 
 def test_unknown_network_is_named_beside_the_known():
     assert refusal(unet, generator={"name": "unett"}) == (
-        "Unknown model 'unett'. Known: attn_pyramid, patchgan, pix2pix, "
-        "pyramid_pix2pix, unet. Did you mean 'unet'?"
+        "Unknown model 'unett'. Known: attn_pyramid, pix2pix, pyramid_pix2pix, unet. "
+        "Did you mean 'unet'?"
     )
+
+
+def test_discriminator_is_no_generator():
+    assert refusal(unet, generator={"name": "patchgan"}) == (
+        "Unknown model 'patchgan'. Known: attn_pyramid, pix2pix, pyramid_pix2pix, unet."
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("fit.learning_rate", float("nan"), "`fit.learning_rate` must be positive."),
+        ("fit.learning_rate", float("inf"), "`fit.learning_rate` must be positive."),
+        ("fit.seed", -1, "`fit.seed` must be in [0, 2147483647]."),
+        ("fit.beta_1", 1.5, "`fit.beta_1` must be in [0, 0.9999]."),
+        ("loss.pyramid_weights", [-1.0], "`loss.pyramid_weights` must be in [0, inf]."),
+    ],
+)
+def test_number_out_of_its_range_is_refused(key, value, message):
+    assert refusal(unet().override, {key: value}).startswith(message)
+
+
+def test_file_that_is_no_toml_is_named(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text("name = ")
+    assert refusal(Recipe.load, path).startswith(f"{path} cannot be read as a recipe: ")
 
 
 # Types

@@ -60,11 +60,12 @@ def training_batches(
 
     def to_patches(sample):
         epoch, position = sample // epoch_samples, sample % epoch_samples
-        index = tf.random.experimental.index_shuffle(
-            position, tf.stack([seed, tf.cast(epoch, tf.int32)]), len(pairs) - 1
+        # index_shuffle needs no whole order, but repeats itself every 256 seeds.
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(pairs)), tf.stack([seed, epoch])
         )
         draws = tf.random.stateless_uniform([_DRAWS], tf.stack([seed, sample]))
-        pair = _crop(_read(pairs, index, data), draws, data.patch_size)
+        pair = _crop(_read(pairs, order[position], data), draws, data.patch_size)
         pair = _turn(pair, draws, data)
         return _to_network_range(_recolour(pair, draws, data.photometric))
 
@@ -147,8 +148,8 @@ def _cut(pair, corner, size):
 
 
 def _turn(pair, draws, data):
-    if data.flip and draws[_FLIP] < 0.5:
-        pair = tf.reverse(pair, [1])
+    if data.flip:
+        pair = tf.where(draws[_FLIP] < 0.5, tf.reverse(pair, [1]), pair)
     if data.quarter_turns:
         pair = tf.image.rot90(pair, tf.cast(draws[_TURN] * 4.0, tf.int32))
     return tf.ensure_shape(pair, (data.patch_size, data.patch_size, 6))

@@ -37,7 +37,7 @@ def export_saved_model(
     Raises:
         ValueError: If `out` is not empty.
     """
-    out = Path(out)
+    out = Path(out).resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists and is not empty. Choose another --out.")
     stainer = Stainer(generator)

@@ -64,8 +64,8 @@ def predict_files(
     for image, target in zip(images, targets, strict=True):
         try:
             write_image(target, stain_image(stainer, read_image(image)))
-        except (ValueError, OSError) as error:
-            failures.append(str(error))
+        except Exception as error:  # whatever it is, the other images can be stained
+            failures.append(_failure(image, error))
         progress()
     return failures
 
@@ -73,6 +73,11 @@ def predict_files(
 def stain_image(stainer: Stainer, he: np.ndarray) -> np.ndarray:
     """IHC of one H&E image, both uint8 `(height, width, 3)`."""
     return np.asarray(stainer.predict_on_batch(he[np.newaxis]))[0]
+
+
+def _failure(image, error):
+    message = str(error)
+    return message if str(image) in message else f"{image}: {message}"
 
 
 def _images_of(path):
@@ -84,7 +89,9 @@ def _images_of(path):
     images = [
         entry
         for entry in entries
-        if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith(".")
+        if entry.suffix.lower() in IMAGE_SUFFIXES
+        and entry.is_file()
+        and not entry.name.startswith(".")
     ]
     if not images:
         folders = ", ".join(entry.name for entry in entries if entry.is_dir()) or "none"

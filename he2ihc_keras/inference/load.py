@@ -53,10 +53,10 @@ def _model_file(path):
             f"{path} has no {model.name}. Expected a run folder of `he2ihc-keras "
             "train` whose first epoch has ended, or a .keras file."
         )
-    if path.suffix != ".keras":
-        raise ValueError(f"{path} is neither a run folder nor a .keras file.")
     if not path.is_file():
         raise ValueError(f"{path} does not exist.")
+    if path.suffix != ".keras":
+        raise ValueError(f"{path} is neither a run folder nor a .keras file.")
     if not zipfile.is_zipfile(path):
         raise ValueError(
             f"{path} is damaged or no .keras file. Copy or download it again."

@@ -37,36 +37,33 @@ def blockwise_attention(query, key, value):
     return _join(outputs, value), gradient
 
 
-# What is to be added to a whole block (a mask, minus a row's log-sum-exp) is another
-# column of its two factors: the product comes out with it, at no pass over the block.
-
-
 def _forward(queries, keys, values, masks):
     """Output and log-sum-exp of each row, in query blocks.
 
     Running maximum, denominator and numerator over the key blocks: Milakov and
-    Gimelshein (2018), https://arxiv.org/abs/1805.02867. The denominator is the last
-    column of the numerator, of values that are 1.
+    Gimelshein (2018), https://arxiv.org/abs/1805.02867.
     """
-    keys = _with_columns(keys, masks)
-    values = _with_columns(values, tf.ones_like(masks))
     row = tf.zeros_like(queries[0, :, :, :1])
-    start = (row + 2 * _MASKED, tf.repeat(row, values.shape[-1], -1))
+    start = (row + 2 * _MASKED, row, tf.repeat(row, values.shape[-1], -1))
 
     def attend(q):
-        q = _with_columns(q, tf.ones_like(row))
-
         def step(carry, block):
-            maximum, sums = carry
-            k, v = block
-            scores = tf.matmul(q, k, transpose_b=True)
+            maximum, denominator, numerator = carry
+            k, v, mask = block
+            scores = tf.matmul(q, k, transpose_b=True) + mask
             new_maximum = tf.maximum(maximum, tf.reduce_max(scores, -1, keepdims=True))
             weights = tf.exp(scores - new_maximum)
             shrink = tf.exp(maximum - new_maximum)
-            return new_maximum, shrink * sums + tf.matmul(weights, v)
+            total = tf.reduce_sum(weights, -1, keepdims=True)
+            return (
+                new_maximum,
+                shrink * denominator + total,
+                shrink * numerator + tf.matmul(weights, v),
+            )
 
-        maximum, sums = tf.foldl(step, (keys, values), start, parallel_iterations=1)
-        numerator, denominator = sums[..., :-1], sums[..., -1:]
+        maximum, denominator, numerator = tf.foldl(
+            step, (keys, values, masks), start, parallel_iterations=1
+        )
         return numerator / denominator, maximum + tf.math.log(denominator)
 
     return tf.map_fn(
@@ -79,24 +76,17 @@ def _forward(queries, keys, values, masks):
 
 def _backward(rows, keys, values, masks):
     """Gradients of query, key and value, in blocks."""
-    queries, logsumexps, upstreams, dots = rows
-    ones, row_ones = tf.ones_like(masks), tf.ones_like(dots)
-    rows = (
-        queries,
-        _with_columns(queries, row_ones, -logsumexps),
-        upstreams,
-        _with_columns(upstreams, -dots),
-    )
-    columns = (keys, _with_columns(keys, masks, ones), _with_columns(values, ones))
+    queries = rows[0]
 
     def visit_keys(j, dqs, dks, dvs):
-        k, masked_k, v_and_one = (column[j] for column in columns)
+        k, v, mask = keys[j], values[j], masks[j]
 
         def visit_queries(i, dk, dv, dq_parts):
-            q, q_less_logsumexp, upstream, upstream_less_dot = (row[i] for row in rows)
-            weights = tf.exp(tf.matmul(q_less_logsumexp, masked_k, transpose_b=True))
-            dweights = tf.matmul(upstream_less_dot, v_and_one, transpose_b=True)
-            dscores = weights * dweights
+            q, logsumexp, upstream, dot = (row[i] for row in rows)
+            scores = tf.matmul(q, k, transpose_b=True) + mask
+            weights = tf.exp(scores - logsumexp)
+            dweights = tf.matmul(upstream, v, transpose_b=True)
+            dscores = weights * (dweights - dot)
             dv += tf.matmul(weights, upstream, transpose_a=True)
             dk += tf.matmul(dscores, q, transpose_a=True)
             return i + 1, dk, dv, dq_parts.write(i, tf.matmul(dscores, k))
@@ -105,12 +95,7 @@ def _backward(rows, keys, values, masks):
         _, dk, dv, dq_parts = tf.while_loop(
             lambda i, *_: i < n,
             visit_queries,
-            (
-                0,
-                tf.zeros_like(k),
-                tf.zeros_like(values[j]),
-                tf.TensorArray(tf.float32, n),
-            ),
+            (0, tf.zeros_like(k), tf.zeros_like(v), tf.TensorArray(tf.float32, n)),
             parallel_iterations=1,
         )
         dq = dqs + tf.ensure_shape(dq_parts.stack(), queries.shape)
@@ -131,10 +116,6 @@ def _backward(rows, keys, values, masks):
     return dqs, dks.stack(), dvs.stack()
 
 
-def _with_columns(tokens, *columns):
-    return tf.concat([tokens, *columns], -1)
-
-
 # Blocks: `(batch, N, d)` <-> `(blocks, batch, block, d)`, the last padded with zeros
 
 
@@ -148,10 +129,9 @@ def _split(tokens, block):
 def _split_keys(key, value):
     count = _shape(key)[1]
     blocks, block = _equal_blocks(count, KEY_BLOCK)
-    is_padding = tf.reshape(tf.range(blocks * block) >= count, (blocks, 1, block, 1))
-    keys, values = _split(key, KEY_BLOCK), _split(value, KEY_BLOCK)
-    masks = tf.where(is_padding, _MASKED, 0.0) + tf.zeros_like(keys[..., :1])
-    return keys, values, masks
+    is_padding = tf.reshape(tf.range(blocks * block) >= count, (blocks, 1, 1, block))
+    masks = tf.where(is_padding, _MASKED, 0.0)
+    return _split(key, KEY_BLOCK), _split(value, KEY_BLOCK), masks
 
 
 def _equal_blocks(count, largest):

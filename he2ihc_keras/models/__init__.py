@@ -16,15 +16,42 @@ from he2ihc_keras.models import (
 )
 from he2ihc_keras.models.precision import as_float32
 
-__all__ = ["as_float32", "build", "module", "names", "options", "stride"]
+__all__ = [
+    "as_float32",
+    "build",
+    "check_name",
+    "discriminators",
+    "generators",
+    "module",
+    "names",
+    "options",
+    "stride",
+]
 
-_MODULES = (attn_pyramid, patchgan, pix2pix, pyramid_pix2pix, unet)
-_BY_NAME = {module.__name__.rpartition(".")[-1]: module for module in _MODULES}
+_GENERATORS = (attn_pyramid, pix2pix, pyramid_pix2pix, unet)
+_DISCRIMINATORS = (patchgan,)
+
+
+def _name(module):
+    return module.__name__.rpartition(".")[-1]
+
+
+_BY_NAME = {_name(module): module for module in (*_GENERATORS, *_DISCRIMINATORS)}
 
 
 def names() -> tuple[str, ...]:
     """Names that `build` knows, in alphabetical order."""
-    return tuple(_BY_NAME)
+    return tuple(sorted(_BY_NAME))
+
+
+def generators() -> tuple[str, ...]:
+    """Names of the models that stain."""
+    return tuple(map(_name, _GENERATORS))
+
+
+def discriminators() -> tuple[str, ...]:
+    """Names of the models that judge."""
+    return tuple(map(_name, _DISCRIMINATORS))
 
 
 def build(name: str, **overrides) -> keras.Model:
@@ -57,11 +84,16 @@ def build(name: str, **overrides) -> keras.Model:
 
 def module(name: str) -> types.ModuleType:
     """The module of a model, by its name."""
-    if name not in _BY_NAME:
-        near = difflib.get_close_matches(name, _BY_NAME, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"Unknown model {name!r}. Known: {', '.join(names())}.{hint}")
+    check_name(name, names())
     return _BY_NAME[name]
+
+
+def check_name(name: str, known: tuple[str, ...]) -> None:
+    """Refuses a name that is not among the known, and suggests the nearest."""
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"Unknown model {name!r}. Known: {', '.join(known)}.{hint}")
 
 
 def options(name: str) -> dict[str, inspect.Parameter]:

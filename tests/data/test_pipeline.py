@@ -117,6 +117,16 @@ def test_each_epoch_visits_each_pair_once_in_an_order_of_its_own(tmp_path):
     assert len({tuple(epoch) for epoch in epochs}) == 5
 
 
+@pytest.mark.parametrize("other", [{"seed": 256}, {"first_step": 4 * 256}])
+def test_order_does_not_come_back_after_256_seeds_or_epochs(tmp_path, other):
+    pairs = write_numbered(tmp_path, 12)
+    first, later = (
+        visits(training_batches(pairs, PLAIN, batch_size=3, **arguments), 1, steps=4)
+        for arguments in ({"seed": 0}, {"seed": 0, **other})
+    )
+    assert first != later
+
+
 def test_what_is_left_over_is_another_pair_each_epoch(tmp_path):
     batches = training_batches(write_numbered(tmp_path, 5), PLAIN, batch_size=2, seed=0)
     epochs = visits(batches, 10, steps=2)

@@ -61,9 +61,10 @@ def test_folder_without_a_model_is_refused(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["model.h5", "gone"])
+@pytest.mark.parametrize("name", ["model.h5", "model"])
 def test_what_is_neither_folder_nor_keras_file_is_refused(tmp_path, name):
     path = tmp_path / name
+    path.touch()
     assert refusal(load_generator, path) == (
         f"{path} is neither a run folder nor a .keras file."
     )
