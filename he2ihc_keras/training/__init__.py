@@ -3,6 +3,7 @@
 from he2ihc_keras.training.adam import Adam
 from he2ihc_keras.training.callbacks import Interrupted
 from he2ihc_keras.training.conditional_gan import ConditionalGAN
+from he2ihc_keras.training.panels import sample_panel
 from he2ihc_keras.training.precision import resolve_precision
 from he2ihc_keras.training.run import build_trainer, fit, resume
 from he2ihc_keras.training.run_folder import RunFolder
@@ -18,4 +19,5 @@ __all__ = [
     "fit",
     "resolve_precision",
     "resume",
+    "sample_panel",
 ]
