@@ -38,6 +38,7 @@ def predict(run, inputs, out):
 
     images = inference.find_images(inputs)
     stainer = inference.Stainer(inference.load_generator(run))
+    _warn_of_scale(inference.load_recipe(run))
     with consoles.bar("Staining") as advance:
         done = iter(range(1, len(images) + 1))
         failures = inference.predict_files(
@@ -47,3 +48,13 @@ def predict(run, inputs, out):
     if failures:
         click.echo("\n".join(["Failed:", *failures]), err=True)
         raise SystemExit(1)
+
+
+def _warn_of_scale(recipe):
+    if recipe is not None and recipe.data.fit == "resize":
+        size, mpp = recipe.data.patch_size, recipe.data.mpp
+        click.echo(
+            f"This network was trained on images resized to {size} x {size} pixels "
+            f"({mpp} microns per pixel); yours are stained at the scale they have.",
+            err=True,
+        )

@@ -1,5 +1,6 @@
 """he2ihc-keras train."""
 
+import contextlib
 import signal
 from pathlib import Path
 
@@ -97,6 +98,8 @@ def _with_options(recipe, settings, epochs, **flags):
         "precision": "fit.precision",
         "seed": "fit.seed",
     }
+    if any(text.startswith("quick_start") for text in settings):
+        raise click.UsageError("--set changes the recipe itself, not `quick_start`.")
     recipe = recipe.with_epochs(epochs) if epochs else recipe
     recipe = recipe.override({keys[name]: value for name, value in flags.items()})
     return recipe.override(dict(parse_setting(text) for text in settings))
@@ -178,23 +181,18 @@ def _resume(out, console):
         return training.resume(out, console=console)
 
 
-class _interruptible:  # noqa: N801
+@contextlib.contextmanager
+def _interruptible(out):
     """Says how to go on, and exits as a stopped program does."""
+    from he2ihc_keras.training import Interrupted
 
-    def __init__(self, out):
-        self.out = out
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        from he2ihc_keras.training import Interrupted
-
-        if isinstance(error, Interrupted):
-            name = signal.Signals(error.signal).name
-            click.echo(f"{error} ({name})", err=True)
-            click.echo(f"Go on with: he2ihc-keras train --out {self.out} --resume")
-            raise SystemExit(128 + error.signal) from error
+    try:
+        yield
+    except Interrupted as stop:
+        name = signal.Signals(stop.signal).name
+        click.echo(f"{stop} ({name})", err=True)
+        click.echo(f"Go on with: he2ihc-keras train --out {out} --resume")
+        raise SystemExit(128 + stop.signal) from stop
 
 
 def _score(run, console):

@@ -202,6 +202,7 @@ class Recipe:
         return self.override(values)
 
 
+_SMALLEST_JUDGED = 24  # pixels: below, PatchGAN has no logit left
 _SECTIONS = {"loss": Loss, "data": Data, "fit": Fit}
 
 
@@ -318,9 +319,16 @@ def _check_range(key, value, low, high):
 
 
 def check_patch_size(recipe: Recipe, stride: int) -> None:
-    """Refuses a patch size that is not a multiple of the generator's stride.
+    """Refuses a patch size that the networks cannot take.
 
     Raises:
-        ValueError: If it is not, with the nearest sizes that are.
+        ValueError: If it is not a multiple of the generator's stride, with the nearest
+            sizes that are; or too small for the discriminator.
     """
-    check_size((recipe.data.patch_size,) * 2, stride)
+    size = recipe.data.patch_size
+    check_size((size, size), stride)
+    if recipe.discriminator is not None and size < _SMALLEST_JUDGED:
+        raise ValueError(
+            f"`data.patch_size` must be at least {_SMALLEST_JUDGED} for the "
+            f"discriminator. Received: {size}."
+        )

@@ -129,7 +129,8 @@ def _read(pairs, index, data):
 
     # Pillow decodes without holding Python's lock, so readers run side by side; and
     # every command of this package then sees the same pixels.
-    pair = tf.numpy_function(read, [index], tf.uint8)
+    # Said to be stateless, they do so under op determinism too.
+    pair = tf.numpy_function(read, [index], tf.uint8, stateful=False)
     return tf.ensure_shape(pair, (None, None, 6))
 
 

@@ -24,7 +24,9 @@ def export_saved_model(
 
     * `serve` (the default): H&E uint8 `(batch, height, width, 3)` to IHC of the same.
     * `serve_float`: the same, float32 in [-1, 1].
-    * `serve_png`: a vector of PNG or JPEG files, of one image size, to PNG files.
+    * `serve_png`: a vector of PNG or JPEG files, of one image size, to PNG files. They
+      are opaque and of 8 bits a channel: TensorFlow drops alpha, which reading from
+      disk lays on white, and the lower half of 16 bits, which it refuses.
 
     Args:
         generator: A generator of this package.

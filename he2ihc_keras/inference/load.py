@@ -41,7 +41,8 @@ def load_recipe(path: Path | str) -> Recipe | None:
     """
     path = Path(path)
     run = RunFolder(path if path.is_dir() else path.parent)
-    return Recipe.load(run.recipe) if run.exists() else None
+    is_of_run = path.is_dir() or path.name == run.model.name
+    return Recipe.load(run.recipe) if run.exists() and is_of_run else None
 
 
 def _model_file(path):

@@ -13,8 +13,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Keras keeps the biased one. The networks that are ported here were trained with
     PyTorch: epsilon 1e-5, momentum 0.9 (PyTorch's 0.1), gamma from N(1, 0.02).
 
-    On TensorFlow the batch goes through the fused kernel, a third of the time of
-    separate moments on a processor. Statistics are float32 under every policy.
+    On TensorFlow the batch goes through the fused kernel, which is faster than separate
+    moments on a processor. Statistics are float32 under every policy.
 
     Args:
         momentum: Weight of the old running statistics.

@@ -25,7 +25,7 @@ def gaussian_pyramid(images, levels: int) -> list:
     Raises:
         ValueError: If the images are too small for so many levels.
     """
-    _check_levels(images.shape[1:3], levels)
+    check_levels(images.shape[1:3], levels)
     pyramid = [ops.cast(images, "float32")]
     for _ in range(levels - 1):
         pyramid.append(_octave(pyramid[-1]))
@@ -51,7 +51,8 @@ def _octave_taps():
     return taps
 
 
-def _check_levels(size, levels):
+def check_levels(size, levels: int) -> None:
+    """Refuses a `(height, width)` that cannot be halved so often."""
     smallest = _BLURS_PER_OCTAVE + 1
     sides = [side for side in size if side is not None]
     halved = [-(-side // 2**level) for side in sides for level in range(levels - 1)]

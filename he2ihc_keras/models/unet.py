@@ -23,8 +23,7 @@ def build(
       skips, He-normal kernels.
     * "without dropout": none, where Keras-style U-Nets have it in the two inner levels.
     * "fewer convolution blocks": `depth` 3, so four levels; the usual are five.
-    * an image instead of a mask: three output channels through tanh, for [-1, 1]. The
-      report's came out black; examples and card say how a range can do that.
+    * an image instead of a mask: three output channels through tanh, for [-1, 1].
 
     It is trained by L1 alone, without a discriminator.
 

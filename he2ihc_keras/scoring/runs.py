@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from he2ihc_keras.data import Pair, find_pairs, read_pair
+from he2ihc_keras.data import Pair, find_pairs, read_image, read_pair
 from he2ihc_keras.scoring.baselines import mean_colour
 from he2ihc_keras.scoring.images import score_images
 from he2ihc_keras.scoring.scores import SCORED_IHC, TRAINING_IHC, Scores
@@ -32,10 +32,14 @@ def score_run(
     """
     # Imported here: scores of two folders need neither Keras nor TensorFlow.
     from he2ihc_keras import inference
+    from he2ihc_keras.recipe import Recipe
     from he2ihc_keras.training import RunFolder
 
-    recipe, pairs = RunFolder(Path(run)).read()
-    if data is not None:
+    folder = RunFolder(Path(run))
+    if data is None:
+        recipe, pairs = folder.read()
+    else:
+        recipe = Recipe.load(folder.recipe)
         pairs = find_pairs(
             data,
             validation_fraction=recipe.data.validation_fraction,
@@ -55,8 +59,12 @@ def score_run(
 
 def _mean_colour(pairs: Sequence[Pair], chosen: Sequence[Pair]):
     train = [pair for pair in pairs if pair.split == "train"]
-    colour = mean_colour(read_pair(pair)[1] for pair in train or chosen)
+    colour = mean_colour(_ihc(pair) for pair in train or chosen)
     return colour, TRAINING_IHC if train else SCORED_IHC
+
+
+def _ihc(pair):
+    return read_pair(pair)[1] if pair.side_by_side else read_image(pair.ihc)
 
 
 def _in_words(split, count, data):

@@ -94,7 +94,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
         )
         return (
             f"The losses are not finite after step {self.position.step}: {terms}. "
-            f"{checkpoint} Use a smaller fit.learning_rate, or float32."
+            f"{checkpoint} Start a new run with a smaller fit.learning_rate, or in "
+            "float32."
         )
 
 
@@ -224,7 +225,11 @@ class SaveCheckpoints(keras.callbacks.Callback):
             self.save()
 
     def on_epoch_end(self, epoch, logs=None):
+        # The model first: a run killed in between does the epoch again and writes both.
+        self._save_model()
         self.save()
+
+    def _save_model(self):
         with whole_file(self.run.model) as temporary:
             # Keras wants the ending; the model is renamed once more from there.
             named = temporary.with_suffix(".keras")

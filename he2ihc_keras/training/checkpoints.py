@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -14,6 +15,17 @@ from he2ihc_keras.data.images import whole_file
 
 _KEPT = 2
 _META = "meta"
+# What reading a damaged zip file of arrays can raise.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -51,19 +63,37 @@ def variables(trainer: keras.Model) -> dict[str, keras.Variable]:
 def save_checkpoint(folder: Path, trainer: keras.Model, step: int, history) -> Path:
     """Writes a checkpoint, whole or not at all, and drops all but the last two.
 
+    Raises:
+        FloatingPointError: If a weight is not finite; older checkpoints stay.
+
     A zip file of arrays: each member carries a checksum and the list of members stands
     at the end, so a torn or rotten file shows itself when it is read.
     """
     arrays = {name: np.asarray(v.value) for name, v in variables(trainer).items()}
+    _check_finite(arrays, step, folder)
     meta = json.dumps({"step": step, "history": history})
     folder.mkdir(exist_ok=True)
     path = folder / f"step-{step:08d}.npz"
     with whole_file(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **{_META: meta}, **arrays)
-        file.flush()
     for old in _paths(folder)[_KEPT:]:
         old.unlink()
     return path
+
+
+def _check_finite(arrays, step, folder):
+    bad = [
+        name
+        for name, array in arrays.items()
+        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all()
+    ]
+    if bad:
+        kept = next(iter(_paths(folder)), "none")
+        raise FloatingPointError(
+            f"{len(bad)} variables are not finite after step {step}, the first of them "
+            f"{bad[0]}. The last good checkpoint is kept: {kept}. Start a new run with "
+            "a smaller fit.learning_rate, or in float32."
+        )
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -77,18 +107,27 @@ def load_checkpoint(path: Path) -> Checkpoint:
             arrays = {name: file[name] for name in file.files}
             meta = json.loads(str(arrays.pop(_META)))
             return Checkpoint(meta["step"], meta["history"], arrays)
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError) as error:
+    except _DAMAGE as error:
         raise ValueError(f"{path} is not a whole checkpoint: {error}") from error
 
 
 def last_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest checkpoint that is whole, and what was wrong with newer ones."""
+    """The newest checkpoint that is whole, and what was wrong with newer ones.
+
+    A torn one gets the ending `.torn`, so that it is never counted among the kept.
+
+    Raises:
+        ValueError: If there are checkpoints, and all of them are torn.
+    """
     problems = []
     for path in _paths(folder):
         try:
             return load_checkpoint(path), problems
         except ValueError as error:
             problems.append(str(error))
+            path.rename(path.with_suffix(".torn"))
+    if problems:
+        raise ValueError("\n".join([*problems, "No checkpoint is left. Start anew."]))
     return None, problems
 
 

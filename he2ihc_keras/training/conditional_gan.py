@@ -98,10 +98,10 @@ class ConditionalGAN(keras.Model):
             **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, as in Keras.
         """
         super().compile(optimizer=optimizer, **kwargs)
-        if _needs_loss_scale(self.discriminator):
-            discriminator_optimizer = keras.optimizers.LossScaleOptimizer(
-                discriminator_optimizer
-            )
+        scaled = keras.optimizers.LossScaleOptimizer
+        is_scaled = isinstance(discriminator_optimizer, scaled)
+        if _needs_loss_scale(self.discriminator) and not is_scaled:
+            discriminator_optimizer = scaled(discriminator_optimizer)
         self.discriminator_optimizer = discriminator_optimizer
         self.optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)

@@ -11,7 +11,8 @@ def resolve_precision(precision: str) -> tuple[str, str]:
     """The Keras dtype policy of a run, and why.
 
     "auto" takes bfloat16 where the hardware has it, and float32 elsewhere. Weights,
-    losses, normalisation statistics, attention and the last layer are float32 always.
+    losses, normalisation statistics, attention's softmax and the last layer are float32
+    always.
 
     Args:
         precision: "auto", "float32", "mixed_bfloat16" or "mixed_float16".

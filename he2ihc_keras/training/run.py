@@ -14,6 +14,7 @@ from he2ihc_keras.data.pipeline import (
     training_batches,
     validation_batches,
 )
+from he2ihc_keras.layers.gaussian_pyramid import check_levels
 from he2ihc_keras.recipe import Recipe, check_patch_size
 from he2ihc_keras.training import callbacks as cb
 from he2ihc_keras.training.adam import Adam
@@ -54,6 +55,9 @@ def fit(
     run = RunFolder(Path(out))
     console = console or Console(quiet=True)
     trainer = _prepare(recipe, pairs, console)
+    # The run folder says what "auto" came to: a resumed run computes the same way.
+    policy, _ = resolve_precision(recipe.fit.precision)
+    recipe = recipe.override({"fit.precision": policy})
     run.create(recipe, list(pairs))
     _train(trainer, recipe, pairs, run, None, console)
     return run
@@ -79,9 +83,12 @@ def resume(out: Path | str, *, console: Console | None = None) -> RunFolder:
     run = RunFolder(Path(out))
     console = console or Console(quiet=True)
     recipe, pairs = run.read()
+    run.remove_leftovers()
     checkpoint, problems = last_checkpoint(run.checkpoints)
     for problem in problems:
-        console.print(f"{problem} The one before it is used.", style="yellow")
+        console.print(
+            f"{problem} The one before it is used.", style="yellow", soft_wrap=True
+        )
     trainer = _prepare(recipe, pairs, console)
     if checkpoint is not None:
         restore(trainer, checkpoint)
@@ -99,6 +106,7 @@ def build_trainer(recipe: Recipe, steps: int) -> keras.Model:
     """
     generator = recipe.generator.build()
     check_patch_size(recipe, models.stride(generator))
+    check_levels((recipe.data.patch_size,) * 2, len(recipe.loss.pyramid_weights))
     if recipe.discriminator is None:
         generator.compile(_optimizer(recipe.fit, steps), loss=_pyramid_l1(recipe.loss))
         # As in ConditionalGAN.compile: a checkpoint finds the optimizer's state built.

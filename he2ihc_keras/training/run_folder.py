@@ -10,17 +10,6 @@ from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.data.pairs import Pair, read_pairs_csv, write_pairs_csv
 from he2ihc_keras.recipe import Recipe
 
-_PACKAGES = (
-    "he2ihc-keras",
-    "keras",
-    "tensorflow",
-    "keras-cv",
-    "numpy",
-    "pillow",
-    "scikit-image",
-    "h5py",
-)
-
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -100,6 +89,12 @@ class RunFolder:
         with whole_file(self.recipe) as temporary:
             temporary.write_text(recipe.to_toml(), encoding="utf-8")
 
+    def remove_leftovers(self) -> None:
+        """Removes the unfinished files of a run that was killed while it wrote."""
+        for pattern in (".*.tmp", ".*.keras", "checkpoints/.*.tmp", "samples/.*.tmp"):
+            for leftover in self.path.glob(pattern):
+                leftover.unlink()
+
     def read(self) -> tuple[Recipe, list[Pair]]:
         """Recipe and pairs of the run.
 
@@ -114,10 +109,11 @@ class RunFolder:
 
 
 def versions() -> dict[str, str]:
-    """Versions of this package and of those that a result depends on."""
-    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    """Versions of this package, of all that are installed beside it, and of Python."""
+    installed = importlib.metadata.distributions()
+    packages = {d.metadata["Name"]: d.version for d in installed if d.metadata["Name"]}
     return {
-        **packages,
+        **dict(sorted(packages.items(), key=lambda item: item[0].lower())),
         "python": platform.python_version(),
         "platform": platform.platform(),
     }

@@ -1,5 +1,6 @@
 """The main job, end to end, on small networks and small pairs."""
 
+import csv
 import signal
 import subprocess
 import sys
@@ -93,12 +94,12 @@ def test_training_ends_with_scores_beside_baselines_and_what_next(trained):
 
 def test_predict_then_score_equals_the_score_of_the_run(trained, data, tmp_path):
     out, _ = trained
-    stained, csv = tmp_path / "stained", tmp_path / "scores.csv"
+    stained, scores = tmp_path / "stained", tmp_path / "scores.csv"
     he, ihc = data / "HE" / "test", data / "IHC" / "test"
     ok("predict", out, he, "--out", stained)
     train_ihc = data / "IHC" / "train"
-    ok("score", stained, ihc, "--he", he, "--train-ihc", train_ihc, "--out", csv)
-    assert csv.read_text() == (out / "scores.csv").read_text()
+    ok("score", stained, ihc, "--he", he, "--train-ihc", train_ihc, "--out", scores)
+    assert scores.read_text() == (out / "scores.csv").read_text()
 
 
 def test_score_says_when_the_mean_colour_is_of_the_scored_images(
@@ -150,6 +151,20 @@ def test_dry_run_on_data_counts_steps(data, tmp_path):
         (["unet", "--set", "fit.epoch=3"], "Error: Unknown key `fit.epoch`. Known: "),
         (["unet", "--set", "fit.epochs=a"], "Error: `fit.epochs` must be of type int."),
         (["unet", "--set", "epochs"], "Error: A setting is written key=value."),
+        (
+            ["unet", "--set", "quick_start.x=1"],
+            "Error: --set changes the recipe itself",
+        ),
+        (
+            [
+                "pix2pix",
+                "--patch-size",
+                "32",
+                "--set",
+                "loss.pyramid_weights=[1,1,1,1,1]",
+            ],
+            "Error: A pyramid of 5 levels needs images of at least 33 x 33 pixels.",
+        ),
         (["unet", "--patch-size", "60"], "Error: Height and width must be multiples"),
         (["unet", "--precision", "mixed_float16"], "Error: mixed_float16 needs a GPU"),
         (["--resume"], "Error: --resume needs the run folder: --out RUN."),
@@ -214,6 +229,19 @@ def test_stopped_run_writes_a_checkpoint_and_says_how_to_go_on(data, tmp_path, h
     assert process.returncode == 128 + how
     assert f"Go on with: he2ihc-keras train --out {out} --resume" in output
     assert list((out / "checkpoints").glob("step-*.npz"))
+
+
+@pytest.mark.slow
+def test_quick_start_beats_every_trivial_baseline(tmp_path):
+    ok("train", "--out", tmp_path / "run")
+    with open(tmp_path / "run" / "scores.csv") as file:
+        rows = list(csv.DictReader(file))
+
+    def mean(column):
+        return np.mean([float(row[column]) for row in rows])
+
+    assert mean("psnr") > max(mean("mean_colour_psnr"), mean("he_copy_psnr")) + 2
+    assert mean("ssim") > max(mean("mean_colour_ssim"), mean("he_copy_ssim"))
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the shared real images")

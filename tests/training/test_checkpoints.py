@@ -73,6 +73,31 @@ def test_damaged_checkpoint_is_passed_over(tmp_path, damage):
     assert problems[0].startswith(f"{path} is not a whole checkpoint: ")
 
 
+def test_checkpoints_that_are_all_torn_are_told_and_kept_aside(tmp_path):
+    gan = make_gan()
+    for step in (1, 2):
+        save_checkpoint(tmp_path, gan, step, []).write_bytes(b"torn")
+    with pytest.raises(ValueError, match="No checkpoint is left. Start anew."):
+        last_checkpoint(tmp_path)
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == ["step-00000001.torn", "step-00000002.torn"]
+
+
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path):
+    gan = make_gan()
+    good = save_checkpoint(tmp_path, gan, 1, [])
+    gan.generator.trainable_weights[0].assign(
+        np.full(gan.generator.trainable_weights[0].shape, np.nan)
+    )
+    with pytest.raises(FloatingPointError) as error:
+        save_checkpoint(tmp_path, gan, 2, [])
+    assert str(error.value).startswith(
+        "1 variables are not finite after step 2, the first of them "
+        f"0:stem_conv/kernel. The last good checkpoint is kept: {good}. "
+    )
+    assert list(tmp_path.iterdir()) == [good]
+
+
 def test_folder_without_checkpoints_has_none(tmp_path):
     assert last_checkpoint(tmp_path) == (None, [])
 
