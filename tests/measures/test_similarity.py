@@ -2,9 +2,10 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from he2ihc_keras.measures import psnr, ssim
+from he2ihc_keras.measures import gaussian_ssim, psnr, ssim
 
 
 def image(height=96, width=80, seed=0):
@@ -27,6 +28,14 @@ def test_measures_are_scikit_images_defaults(height):
     assert ssim(ihc, fake_ihc) == pytest.approx(
         structural_similarity(ihc, fake_ihc, channel_axis=-1), abs=1e-12
     )
+
+
+@pytest.mark.parametrize("height", [11, 12, 73, 74, 75, 134, 200])
+def test_gaussian_ssim_is_that_of_tensorflow(height):
+    ihc = image(height)
+    fake_ihc = noisy(ihc)
+    expected = float(tf.image.ssim(ihc, fake_ihc, max_val=255))
+    assert gaussian_ssim(ihc, fake_ihc) == pytest.approx(expected, abs=2e-6)
 
 
 def test_psnr_of_a_known_error():

@@ -1,0 +1,557 @@
+"""How much DAB an IHC patch holds, and whether a generated patch has it where it is.
+
+    image -> white point -> optical density -> haematoxylin, DAB      (one image)
+          -> mean, positive fraction, focal optical density, histogram
+    two images -> errors of these, Dice of the positive masks, blurred correlation
+    two sets   -> distances between their summed histograms
+
+PSNR and SSIM can be won by a flat colour; here it correlates with nothing. Optical
+densities are decadic, -log10(I / I0), where the white point I0 is each image's own:
+glass is grey on many slides of BCI, and against a fixed 255 the whole slide would seem
+stained.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from he2ihc_keras.measures.similarity import _check_image, _size
+
+# Optical density of DAB from which a pixel counts as positive. Chosen by looking: on
+# BCI and MIST 0.10 also lights up nuclei and stroma, 0.20 (the default of QuPath's
+# positive cell detection, for means over a nucleus) loses most membranes of 2+.
+DAB_POSITIVE = 0.15
+
+# Neighbouring sections never match by pixel. 16 pixels, 7.4 micron at BCI's 0.46
+# micron a pixel, are a window of about 17 micron (full width at half maximum), one
+# tumour cell: which cells are brown counts, not which pixels of a membrane.
+BLUR_SIGMA = 16.0
+
+# Edges of the bins of `dab_histogram`; what is denser falls into the last bin.
+DAB_BINS = np.linspace(0, 3, 151)
+DAB_BINS.flags.writeable = False
+
+# 8 bits cannot tell what is darker than one grey level from it.
+_DARKEST = 1
+# A spread a hundred times below what one grey level makes is rounding.
+_CONSTANT = 1e-5
+# Of vectors closer than 3 degrees noise alone decides which stain is which.
+_SMALLEST_SINE = 0.05
+
+
+# Stain vectors
+
+
+@dataclass(frozen=True)
+class StainVectors:
+    """Directions in which two stains absorb, as optical density in red, green, blue.
+
+    They are brought to unit length, so that a density is that along the vector, as
+    in QuPath. The third vector of the deconvolution is their cross product: what
+    neither stain explains.
+
+    Attributes:
+        haematoxylin: Absorbance in red, green and blue, any length.
+        dab: The same of DAB.
+        source: Where they are from, as readers of a report see it.
+
+    Raises:
+        ValueError: If a vector is not three finite numbers of 0 or more, is zero, or
+            if the two are parallel.
+    """
+
+    haematoxylin: tuple[float, float, float]
+    dab: tuple[float, float, float]
+    source: str
+
+    def __post_init__(self):
+        for name in ("haematoxylin", "dab"):
+            object.__setattr__(self, name, _unit_vector(name, getattr(self, name)))
+        if np.linalg.norm(np.cross(self.haematoxylin, self.dab)) < _SMALLEST_SINE:
+            raise ValueError(
+                "`haematoxylin` and `dab` are parallel, so no colour tells them "
+                f"apart. Received: {_written(self.haematoxylin)} and "
+                f"{_written(self.dab)} (unit length). Give vectors of two stains."
+            )
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """Rows haematoxylin, DAB and residual of unit length, `(3, 3)`."""
+        residual = np.cross(self.haematoxylin, self.dab)
+        return np.stack(
+            [self.haematoxylin, self.dab, residual / np.linalg.norm(residual)]
+        )
+
+
+def parse_stain_vectors(text: str) -> StainVectors:
+    """Stain vectors from what a user writes, haematoxylin before DAB.
+
+    Args:
+        text: Such as `"0.65,0.70,0.29 0.27,0.57,0.78"`.
+
+    Raises:
+        ValueError: If these are not two times three numbers, or are no `StainVectors`.
+    """
+    try:
+        vectors = [tuple(map(float, vector.split(","))) for vector in text.split()]
+    except ValueError:
+        vectors = []
+    if [len(vector) for vector in vectors] != [3, 3]:
+        raise ValueError(
+            "Stain vectors are two times three numbers, the absorbance of "
+            "haematoxylin and of DAB in red, green and blue. "
+            f'Received: {text!r}. Write them as "0.65,0.70,0.29 0.27,0.57,0.78".'
+        )
+    return StainVectors(*vectors, source=f"given by the user: {text}")
+
+
+def _unit_vector(name, vector):
+    values = np.asarray(vector, float)
+    valid = values.shape == (3,) and np.all(np.isfinite(values) & (values >= 0))
+    if not valid or not values.any():
+        raise ValueError(
+            f"`{name}` must be three finite absorbances (red, green, blue) of 0 or "
+            f"more, not all 0. Received: {vector}."
+        )
+    return tuple((values / np.linalg.norm(values)).tolist())
+
+
+def _written(vector):
+    return ",".join(f"{value:.2f}" for value in vector)
+
+
+RUIFROK_JOHNSTON = StainVectors(
+    haematoxylin=(0.650, 0.704, 0.286),
+    dab=(0.268, 0.570, 0.776),
+    source="Ruifrok & Johnston (2001), Anal. Quant. Cytol. Histol. 23, 291-299",
+)
+
+
+# Light
+
+_GLASS_QUANTILE = 0.995
+_GLASS_SPREAD = 0.05
+_GLASS_TINT = 0.06
+
+
+def white_point(image: np.ndarray) -> np.ndarray:
+    """Colour of empty glass, estimated from the brightest pixels that are not tinted.
+
+    A pixel's darkest channel is high only where it is both bright and grey. The white
+    point is the median colour of the pixels whose darkest channel reaches 95 % of its
+    99.5th percentile: of the glass where there is glass, and not of its noise. No
+    channel is taken to be more than 6 % below the brightest one, as glass is nearly
+    grey: within 5.5 % on slides of BCI, MIST, DeepLIIF and OpenSlide.
+
+    The estimate scales with the light: 0.9 times the image has 0.9 times its white
+    point, up to rounding.
+
+    Where a patch shows no glass, the palest tissue stands in, and densities come out
+    too low. The limit of 6 % holds this error down, as it makes brown tissue a poor
+    glass: on windows cut from the 3+ tumours of BCI, mean DAB is at most 0.08 too low
+    instead of 0.26. A flat grey image is its own glass and holds no DAB; of a flat
+    brown one, colour counts and brightness does not. Light that is tinted by more than
+    6 % is mistaken for stain: give such images a `white` of their own.
+
+    Args:
+        image: IHC patch, uint8 `(height, width, 3)` in [0, 255].
+
+    Returns:
+        Red, green and blue in [1, 255], float64 `(3,)`.
+
+    Raises:
+        TypeError: If the image is not a uint8 array.
+        ValueError: If the image is not RGB.
+    """
+    _check_image("image", image)
+    # Channel by channel: 25 times faster than `image.min(axis=-1)`.
+    darkest = np.minimum(np.minimum(image[..., 0], image[..., 1]), image[..., 2])
+    counts = np.bincount(darkest.ravel(), minlength=256)
+    level = np.searchsorted(counts.cumsum(), _GLASS_QUANTILE * darkest.size)
+    glass = image[darkest >= (1 - _GLASS_SPREAD) * level]
+    white = np.median(glass, axis=0)
+    return np.maximum(np.maximum(white, (1 - _GLASS_TINT) * white.max()), _DARKEST)
+
+
+def stain_densities(
+    image: np.ndarray,
+    vectors: StainVectors = RUIFROK_JOHNSTON,
+    *,
+    white: Sequence[float] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Optical densities of haematoxylin and DAB, by colour deconvolution.
+
+    The method of Ruifrok & Johnston (2001), as `skimage.color.separate_stains`, whose
+    densities are in units of 6 and whose black is darker than 8 bits can say.
+
+    Args:
+        image: IHC patch, uint8 `(height, width, 3)` in [0, 255].
+        vectors: Directions of the two stains.
+        white: Colour of empty glass in grey levels, `(3,)`; `white_point(image)` if
+            not given.
+
+    Returns:
+        Haematoxylin and DAB, each float32 `(height, width)`, decadic, 0 or more; what
+        is negative, by noise or by a third colour, is 0.
+
+    Raises:
+        TypeError: If the image is not a uint8 array.
+        ValueError: If the image is not RGB, or `white` is not three positive numbers.
+    """
+    white = _white(image, white)
+    haematoxylin, dab, _ = np.linalg.inv(vectors.matrix).T
+    densities = _optical_densities(white)
+    return _unmixed(image, densities, haematoxylin), _unmixed(image, densities, dab)
+
+
+def dab_density(
+    image: np.ndarray,
+    vectors: StainVectors = RUIFROK_JOHNSTON,
+    *,
+    white: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Optical density of DAB alone: see `stain_densities`, which also raises."""
+    _, weights, _ = np.linalg.inv(vectors.matrix).T
+    return _unmixed(image, _optical_densities(_white(image, white)), weights)
+
+
+def _white(image, white):
+    if white is None:
+        return white_point(image)
+    _check_image("image", image)
+    values = np.asarray(white, float)
+    if values.shape != (3,) or not np.all(np.isfinite(values) & (values > 0)):
+        raise ValueError(
+            "`white` must be three positive grey levels (red, green, blue). "
+            f"Received: {white}. Leave it out to estimate it from the image."
+        )
+    return values
+
+
+def _optical_densities(white):
+    """Of each grey level in each channel, `(3, 256)`."""
+    levels = np.maximum(np.arange(256), _DARKEST)
+    return np.log10(white)[:, None] - np.log10(levels)
+
+
+def _unmixed(image, densities, weights):
+    """Density of one stain: a weighted sum of those that the grey levels have."""
+    red, green, blue = (weights[:, None] * densities).astype(np.float32)
+    density = red.take(image[..., 0])
+    density += green.take(image[..., 1])
+    density += blue.take(image[..., 2])
+    return np.maximum(density, 0, out=density)
+
+
+# Measures of one map
+
+
+def positive_fraction(dab: np.ndarray, threshold: float = DAB_POSITIVE) -> float:
+    """Fraction of the pixels, in [0, 1], whose DAB reaches the threshold."""
+    return float(np.mean(dab >= threshold))
+
+
+# PSPStain's constants. Rows haematoxylin, eosin and DAB, not brought to unit length.
+_PSPSTAIN_VECTORS = np.array(
+    [[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]]
+)
+_PSPSTAIN_BLACK = 1e-6
+_LUMINANCE = (0.2125, 0.7154, 0.0721)
+_FOCUS = 1.8
+_FOCAL_FLOOR = 0.15
+_FOCAL_CALIBRATION = 10 ** -(math.e ** (1 / _FOCUS))
+
+
+def focal_optical_density(
+    image: np.ndarray, *, white: Sequence[float] | None = None
+) -> float:
+    """Mean focal optical density (FOD) of PSPStain: dense DAB counts more than faint.
+
+    Chen et al. (2024), https://arxiv.org/abs/2407.03655, with the constants of their
+    `models/PALS.py` (https://github.com/ccitachi/PSPStain, 7633600). The image is
+    rendered from its DAB alone, and that made grey: FOD is (-log10(grey + c)) ** 1.8,
+    in [0, e] by the choice of c, and 0 below 0.15.
+
+    With white (255, 255, 255) it is what their code computes, up to the mean over
+    pixels where they sum. By default light is divided by the image's own white point,
+    so that FOD does not change with the lamp.
+
+    It is no optical density in the physical sense: their code takes images in [-1, 1]
+    for light, and so do we. What is darker than half of the white point counts as
+    black, and FOD soon saturates: it is nearer to a positive area than to an amount.
+
+    Args:
+        image: IHC patch, uint8 `(height, width, 3)` in [0, 255].
+        white: Colour of empty glass in grey levels, `(3,)`; `white_point(image)` if
+            not given.
+
+    Returns:
+        Mean FOD in [0, e].
+
+    Raises:
+        TypeError: If the image is not a uint8 array.
+        ValueError: If the image is not RGB, or `white` is not three positive numbers.
+    """
+    white = _white(image, white)
+    signed = 2 * np.arange(256) / white[:, None] - 1
+    densities = -np.log10(np.maximum(signed, _PSPSTAIN_BLACK))
+    _, _, weights = np.linalg.inv(_PSPSTAIN_VECTORS).T
+    focal = _focused(_grey_of_dab(_unmixed(image, densities, weights)))
+    return float(focal.mean(dtype=np.float64))
+
+
+def _grey_of_dab(dab):
+    grey = np.zeros_like(dab)
+    for share, absorbance in zip(_LUMINANCE, _PSPSTAIN_VECTORS[-1], strict=True):
+        grey += np.float32(share) * np.exp(np.float32(-math.log(10) * absorbance) * dab)
+    return grey
+
+
+def _focused(grey):
+    density = -np.log10(grey + np.float32(_FOCAL_CALIBRATION))
+    focal = np.maximum(density, 0) ** np.float32(_FOCUS)
+    return np.where(focal < _FOCAL_FLOOR, 0, focal)
+
+
+def dab_histogram(dab: np.ndarray) -> np.ndarray:
+    """Counts of DAB density over `DAB_BINS`, int64 `(150,)`; they add up over a set."""
+    bins = len(DAB_BINS) - 1
+    per_density = float(bins / DAB_BINS[-1])
+    index = np.minimum(dab * per_density, bins - 1).astype(np.uint8)
+    return np.bincount(index.ravel(), minlength=bins)
+
+
+# Measures of two maps
+
+
+def dice(mask: np.ndarray, fake_mask: np.ndarray) -> float:
+    """Dice coefficient of two masks: twice the overlap over the sum of the areas.
+
+    Args:
+        mask: Bool `(height, width)`, such as the DAB-positive pixels of the real IHC.
+        fake_mask: The same of the generated patch.
+
+    Returns:
+        Overlap in [0, 1]; 1 where both are empty, as they agree on it.
+
+    Raises:
+        ValueError: If the masks differ in size.
+    """
+    _check_sizes(mask, fake_mask)
+    area = np.count_nonzero(mask) + np.count_nonzero(fake_mask)
+    return float(2 * np.count_nonzero(mask & fake_mask) / area) if area else 1.0
+
+
+def blurred_correlation(
+    dab: np.ndarray, fake_dab: np.ndarray, sigma: float = BLUR_SIGMA
+) -> float:
+    """Pearson correlation of two maps of DAB after a Gaussian blur.
+
+    Args:
+        dab: Density of the real IHC, `(height, width)`.
+        fake_dab: The same of the generated patch.
+        sigma: Standard deviation of the Gaussian in pixels, 0 or more.
+
+    Returns:
+        Correlation in [-1, 1]; 0 where a map is constant, as a flat image knows
+        nothing of where the stain is.
+
+    Raises:
+        ValueError: If the maps differ in size, or `sigma` is negative.
+    """
+    _check_sizes(dab, fake_dab)
+    return _correlation(_blurred(dab, sigma), _blurred(fake_dab, sigma))
+
+
+def _blurred(dab, sigma):
+    """Gaussian blur of blocks of at most a quarter of its sigma: 30 times faster.
+
+    The blocks fill the map: a rest at its edges would move the correlation of a small
+    one. A map whose sides share no such block is blurred pixel by pixel.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    if not sigma >= 0:
+        raise ValueError(f"`sigma` must be 0 pixels or more. Received: {sigma}.")
+    side = math.gcd(*dab.shape)
+    step = next(n for n in range(max(1, int(sigma / 4)), 0, -1) if side % n == 0)
+    rows, columns = (length // step for length in dab.shape)
+    strips = dab.reshape(rows, step, columns * step).sum(1)
+    means = strips.reshape(rows, columns, step).sum(-1) / step**2
+    # The block is a blur already, of variance (step**2 - 1) / 12.
+    rest = math.sqrt(max(sigma**2 - (step**2 - 1) / 12, 0)) / step
+    return gaussian_filter(means.astype(np.float64), rest)
+
+
+def _correlation(blurred, fake_blurred):
+    if min(blurred.std(), fake_blurred.std()) < _CONSTANT:
+        return 0.0
+    return float(np.corrcoef(blurred.ravel(), fake_blurred.ravel())[0, 1])
+
+
+def _check_sizes(map_, fake_map):
+    if map_.shape != fake_map.shape:
+        raise ValueError(
+            "Two maps are compared pixel by pixel and must have one size. Received: "
+            f"{_size(map_)} and {_size(fake_map)} (width x height)."
+        )
+
+
+# All of it
+
+
+@dataclass(frozen=True, eq=False)
+class StainMeasures:
+    """What the stains of one image say, and the maps by which two are compared.
+
+    Attributes:
+        white: The white point that all is measured against, `(3,)` in [1, 255].
+        mean_dab: Mean optical density of DAB.
+        positive_fraction: Fraction of DAB-positive pixels, in [0, 1].
+        focal_optical_density: Mean FOD in [0, e].
+        histogram: See `dab_histogram`.
+        dab: Optical density of DAB, float32 `(height, width)`.
+        positive: Where it reaches the threshold, bool `(height, width)`.
+        blurred: `dab` after the blur, in fewer pixels.
+    """
+
+    white: np.ndarray
+    mean_dab: float
+    positive_fraction: float
+    focal_optical_density: float
+    histogram: np.ndarray
+    dab: np.ndarray
+    positive: np.ndarray
+    blurred: np.ndarray
+
+
+@dataclass(frozen=True)
+class StainComparison:
+    """How near the stain of a generated image comes to that of the real one.
+
+    Errors are generated minus real: positive where there is too much DAB.
+
+    Attributes:
+        mean_dab_error: Of the mean optical density of DAB.
+        positive_fraction_error: Of the fraction of DAB-positive pixels.
+        focal_optical_density_error: Of the mean FOD.
+        dice: Of the DAB-positive masks, in [0, 1].
+        correlation: Of the blurred maps of DAB, in [-1, 1].
+    """
+
+    mean_dab_error: float
+    positive_fraction_error: float
+    focal_optical_density_error: float
+    dice: float
+    correlation: float
+
+
+def measure_stains(
+    image: np.ndarray,
+    vectors: StainVectors = RUIFROK_JOHNSTON,
+    *,
+    threshold: float = DAB_POSITIVE,
+    sigma: float = BLUR_SIGMA,
+) -> StainMeasures:
+    """Measure the stains of one image against its own white point.
+
+    Args:
+        image: IHC patch, uint8 `(height, width, 3)` in [0, 255].
+        vectors: Directions of the two stains; FOD has its own.
+        threshold: Optical density from which DAB is positive.
+        sigma: Blur of the map that `compare_stains` correlates, in pixels.
+
+    Raises:
+        TypeError: If the image is not a uint8 array.
+        ValueError: If the image is not RGB, or `sigma` is negative.
+    """
+    white = white_point(image)
+    dab = dab_density(image, vectors, white=white)
+    positive = dab >= threshold
+    return StainMeasures(
+        white=white,
+        mean_dab=float(dab.mean(dtype=np.float64)),
+        positive_fraction=float(positive.mean()),
+        focal_optical_density=focal_optical_density(image, white=white),
+        histogram=dab_histogram(dab),
+        dab=dab,
+        positive=positive,
+        blurred=_blurred(dab, sigma),
+    )
+
+
+def compare_stains(real: StainMeasures, fake: StainMeasures) -> StainComparison:
+    """Compare a generated image with the real one, both measured in the same way.
+
+    Raises:
+        ValueError: If the images differ in size.
+    """
+    return StainComparison(
+        mean_dab_error=fake.mean_dab - real.mean_dab,
+        positive_fraction_error=fake.positive_fraction - real.positive_fraction,
+        focal_optical_density_error=(
+            fake.focal_optical_density - real.focal_optical_density
+        ),
+        dice=dice(real.positive, fake.positive),
+        correlation=_correlation(real.blurred, fake.blurred),
+    )
+
+
+# Measures of two sets
+
+
+def wasserstein_distance(histogram: np.ndarray, fake_histogram: np.ndarray) -> float:
+    """Wasserstein-1 distance of two histograms of DAB, in optical density.
+
+    How far the DAB of one set would have to be moved, on the mean, to become that of
+    the other. Their numbers of pixels may differ.
+
+    Args:
+        histogram: Counts of the real images, the sum of their `dab_histogram`s.
+        fake_histogram: The same of the generated images.
+
+    Raises:
+        ValueError: If a histogram is not one over `DAB_BINS`, or is empty.
+    """
+    from scipy import stats
+
+    _check_histograms(histogram, fake_histogram)
+    middles = (DAB_BINS[:-1] + DAB_BINS[1:]) / 2
+    return float(
+        stats.wasserstein_distance(middles, middles, histogram, fake_histogram)
+    )
+
+
+def jensen_shannon_divergence(
+    histogram: np.ndarray, fake_histogram: np.ndarray
+) -> float:
+    """Jensen-Shannon divergence of two histograms of DAB, in bits.
+
+    Args:
+        histogram: Counts of the real images, the sum of their `dab_histogram`s.
+        fake_histogram: The same of the generated images.
+
+    Returns:
+        Divergence in [0, 1]: 0 for equal shares of the bins, 1 where they share none.
+
+    Raises:
+        ValueError: If a histogram is not one over `DAB_BINS`, or is empty.
+    """
+    from scipy.spatial.distance import jensenshannon
+
+    _check_histograms(histogram, fake_histogram)
+    # SciPy gives the root of the divergence, the distance.
+    return float(jensenshannon(histogram, fake_histogram, base=2) ** 2)
+
+
+def _check_histograms(*histograms):
+    bins = len(DAB_BINS) - 1
+    for counts in histograms:
+        if np.shape(counts) != (bins,) or not np.sum(counts) > 0:
+            raise ValueError(
+                f"A histogram of DAB has {bins} bins and at least one pixel. Received: "
+                f"shape {np.shape(counts)}, {np.sum(counts)} pixels. Sum what "
+                "`dab_histogram` returns."
+            )
