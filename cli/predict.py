@@ -22,8 +22,32 @@ from he2ihc_keras.cli import console as consoles
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the stained images: same names, as PNG.",
 )
-def predict(run, inputs, out):
+@click.option(
+    "--statistics",
+    type=click.Choice(["running", "image"]),
+    default="running",
+    show_default=True,
+    help="What batch norm normalises by: the training's, or each image's own.",
+)
+@click.option(
+    "--dropout",
+    type=click.Choice(["on", "off"]),
+    default="off",
+    show_default=True,
+    help="Whether dropout stays on while staining.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of --dropout on.",
+)
+def predict(run, inputs, out, statistics, dropout, seed):
     """Stain H&E images of any size; no IHC is needed.
+
+    The authors of pix2pix and PyramidPix2pix test with --statistics image --dropout on.
+    An image is stained alike whichever others are stained with it.
 
     An image that cannot be read does not stop the others; it is listed at the end, and
     the exit code is 1.
@@ -37,14 +61,19 @@ def predict(run, inputs, out):
     from he2ihc_keras import inference
 
     images = inference.find_images(inputs)
-    stainer = inference.Stainer(inference.load_generator(run))
+    modes = inference.Modes(statistics, dropout=dropout == "on", seed=seed)
+    generator = inference.with_modes(inference.load_generator(run), modes)
+    stainer = inference.Stainer(generator)
     _warn_of_scale(inference.load_recipe(run))
     with consoles.bar("Staining") as advance:
         done = iter(range(1, len(images) + 1))
         failures = inference.predict_files(
             stainer, images, out, progress=lambda: advance(next(done), len(images))
         )
+    inference.write_record(out, run, modes)
     click.echo(f"{len(images) - len(failures)} of {len(images)} images stained: {out}")
+    if modes != inference.Modes():
+        click.echo(f"Modes: {modes.in_words()}.")
     if failures:
         click.echo("\n".join(["Failed:", *failures]), err=True)
         raise SystemExit(1)

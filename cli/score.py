@@ -7,79 +7,258 @@ import click
 from he2ihc_keras.cli import console as consoles
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_PROTOCOLS = ("bci", "bci-readme", "pooled", "gaussian")
 
 
 @click.command()
-@click.argument("predicted", metavar="PREDICTED_OR_RUN", type=_FOLDER)
+@click.argument(
+    "predicted",
+    metavar="PREDICTED_OR_RUN",
+    type=click.Path(exists=True, path_type=Path),
+)
 @click.argument("target", metavar="[TARGET]", required=False, type=_FOLDER)
 @click.option(
     "--data", type=_FOLDER, help="With RUN: folder of pairs to stain and score."
 )
-@click.option("--he", type=_FOLDER, help="With TARGET: H&E, for the copy baseline.")
+@click.option("--he", type=_FOLDER, help="With PREDICTED: H&E, for the copy baseline.")
 @click.option(
-    "--train-ihc", type=_FOLDER, help="With TARGET: training IHC, for the mean colour."
+    "--train-ihc",
+    type=_FOLDER,
+    help="With PREDICTED: training IHC, for the mean colour.",
 )
+@click.option(
+    "--panels",
+    metavar="ROLES",
+    help="With PREDICTED: what lies side by side in its files, such as "
+    "he,fake_ihc,ihc.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(_PROTOCOLS),
+    default="bci",
+    show_default=True,
+    help="What is compared, and how.",
+)
+@click.option(
+    "--features",
+    metavar="WEIGHTS",
+    help="With PREDICTED: KID and FID too, on InceptionV3 with these weights: "
+    "imagenet, which Keras downloads, or a file.",
+)
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="PSNR and SSIM of the same images under every protocol, and nothing else.",
+)
+@click.option(
+    "--stain-vectors",
+    metavar="H DAB",
+    help='Absorbance of haematoxylin and DAB: "0.65,0.70,0.29 0.27,0.57,0.78".',
+)
+@click.option("--slide-regex", help="Finds the slide in an image's name.")
+@click.option(
+    "--groups",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV with the columns image and slide.",
+)
+@click.option(
+    "--statistics",
+    type=click.Choice(("running", "image")),
+    help="With RUN: what batch norm normalises by.  [default: running]",
+)
+@click.option(
+    "--dropout",
+    type=click.Choice(("on", "off")),
+    help="With RUN: whether dropout stays on.  [default: off]",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="With RUN: of the dropout.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="CSV, a row an image.",
+    help="CSV, a row an image; its record is written beside it as .json.",
 )
-def score(predicted, target, data, he, train_ihc, out):
+def score(predicted, target, explain, out, **options):
     """Score stained images against real IHC, beside trivial baselines.
 
-    PSNR and SSIM as scikit-image computes them by default on uint8, as the authors of
-    BCI do; means of per-image values. PREDICTED and TARGET are folders with images of
-    the same names. RUN is a run folder: its model stains the held-out pairs of --data
-    (its own data if not given).
+    PREDICTED and TARGET are folders with images of the same names, or PREDICTED is a
+    result folder of pix2pix, CycleGAN, CUT or ASP, which holds both. RUN is a run
+    folder or a .keras file: its model stains the held-out pairs of --data (a run's own
+    data if not given).
+
+    Protocols: bci, as the authors of BCI evaluate (scikit-image's defaults on uint8 at
+    native size, means of per-image values); bci-readme, what their README's test
+    command really scores (scaled to 320, middle 256); pooled, PSNR of the pooled error;
+    gaussian, SSIM as torchmetrics and tf.image.ssim. --explain shows all of them.
 
     \b
     Example:
       he2ihc-keras score stained BCI_dataset/IHC/test --he BCI_dataset/HE/test
+      he2ihc-keras score results/pyramidpix2pix --protocol bci-readme
       he2ihc-keras score runs/attn_pyramid --data BCI_dataset --out scores.csv
     """
     console = consoles.stdout()
-    if target is None:
-        _refuse({"--he": he, "--train-ihc": train_ihc}, "a run; they come from --data")
-        score_run(predicted, data, out, console)
-        return
-    _refuse({"--data": data}, "two folders; use --he and --train-ihc")
-    from he2ihc_keras import scoring
-
-    with consoles.bar("Scoring") as advance:
-        scores = scoring.score_folders(
-            predicted,
-            target,
-            he=he,
-            train_ihc=train_ihc,
-            progress=lambda doing, done, total: advance(done, total, doing),
-        )
-    _show(scores, out, console)
+    is_run = target is None and _is_run(predicted)
+    _refuse_what_does_not_go(is_run, options)
+    _prepare(out)
+    if explain:
+        _explain(predicted, target, is_run, out, options, console)
+    elif is_run:
+        _score_run(predicted, out, options, console)
+    else:
+        _score_folders(_folders(predicted, target, options), out, options, console)
 
 
-def score_run(run, data, out, console):
-    """Stains and scores the held-out pairs of a run, or of other data."""
+def _is_run(path):
+    return path.suffix == ".keras" or (path / "recipe.toml").is_file()
+
+
+def score_run(run, out, console):
+    """Stains and scores the held-out pairs of a run, as `train` does at its end."""
+    _score_run(run, out, {}, console)
+
+
+def _score_run(run, out, options, console):
     consoles.start_tensorflow()
-    from he2ihc_keras import scoring
+    from he2ihc_keras import inference, scoring
 
+    modes = inference.Modes(
+        options.get("statistics") or "running",
+        options.get("dropout") == "on",
+        options.get("seed") or 0,
+    )
     with consoles.bar("Staining and scoring") as advance:
         what, scores = scoring.score_run(
-            run, data, progress=lambda doing, done, total: advance(done, total)
+            run,
+            options.get("data"),
+            modes=modes,
+            progress=lambda doing, done, total: advance(done, total),
+            **_how(options),
         )
-    console.print(f"\n{what}")
-    _show(scores, out, console)
+    console.print(f"\n{what}", markup=False)
+    source = {"run": str(run.resolve()), "scored": what, "modes": modes.in_words()}
+    if options.get("data"):
+        source["data"] = str(options["data"].resolve())
+    _show(scores, out, source, options, console)
 
 
-def _show(scores, out, console):
+def _score_folders(folders, out, options, console):
+    from he2ihc_keras import scoring
+
+    weights = options["features"]
+    features = weights and _feature_distances(folders, weights)
+    with consoles.bar("Scoring") as advance:
+        what, scores = scoring.score_folders(
+            folders,
+            progress=lambda doing, done, total: advance(done, total, doing),
+            **_how(options),
+        )
+    console.print(f"\n{what}", markup=False)
+    source = {**folders.as_source(), "scored": what}
+    if features:
+        source["features"] = features._asdict()
+    _show(scores, out, source, options, console)
+    if features:
+        click.echo(features.in_words())
+
+
+def _feature_distances(folders, weights):
+    """KID and FID; first of all, as they fail where the weights are not at hand."""
+    consoles.start_tensorflow()
+    from he2ihc_keras.scoring import inception
+
+    rows = folders.find().rows
+    with consoles.bar("Inception features") as advance:
+        return inception.feature_distances(
+            [row.ihc for row in rows],
+            [row.fake_ihc for row in rows],
+            weights,
+            progress=lambda doing, done, total: advance(done, total, doing),
+        )
+
+
+def _explain(predicted, target, is_run, out, options, console):
+    if is_run:
+        raise click.UsageError(
+            "--explain goes with folders of images. Stain them first: he2ihc-keras "
+            f"predict {predicted} HE --out stained"
+        )
+    if out is not None:
+        raise click.UsageError("--explain writes no file; --out does not go with it.")
+    from he2ihc_keras import scoring
+
+    folders = _folders(predicted, target, options)
+    with consoles.bar("Scoring") as advance:
+        explained = scoring.explain_folders(
+            folders, progress=lambda doing, done, total: advance(done, total, doing)
+        )
+    console.print(scoring.explanation(explained))
+    click.echo(scoring.explanation_in_words(explained))
+
+
+def _how(options):
+    """Protocol, stain vectors and slides, as the library takes them."""
+    from he2ihc_keras import scoring
+    from he2ihc_keras.measures import stains
+
+    vectors = options.get("stain_vectors")
+    return {
+        "protocol": scoring.protocol(options.get("protocol") or "bci"),
+        "vectors": (
+            stains.parse_stain_vectors(vectors) if vectors else stains.RUIFROK_JOHNSTON
+        ),
+        "slides": scoring.SlideSource(
+            options.get("slide_regex"), options.get("groups")
+        ),
+    }
+
+
+def _folders(predicted, target, options):
+    from he2ihc_keras import scoring
+
+    panels = options["panels"]
+    return scoring.Folders(
+        predicted,
+        target,
+        options["he"],
+        options["train_ihc"],
+        panels and tuple(panels.split(",")),
+    )
+
+
+def _show(scores, out, source, options, console):
     from he2ihc_keras import scoring
 
     console.print(scoring.table(scores))
+    console.print(scoring.stain_table(scores))
     click.echo(scoring.verdict(scores))
     if out is not None:
-        scoring.write_csv(out, scores)
-        click.echo(f"Each image: {out}")
+        vectors = _how(options)["vectors"]
+        source = {**source, "stain_vectors": vectors.source}
+        scoring.write_scores(out, scores, source)
+        click.echo(f"Each image: {out}; how it was scored: {out.with_suffix('.json')}")
 
 
-def _refuse(options, where):
-    given = [name for name, value in options.items() if value is not None]
+def _prepare(out):
+    """Finds what is wrong with --out before the long work, not after it."""
+    if out is None:
+        return
+    if out.suffix.lower() != ".csv":
+        raise click.UsageError(f"--out must end in .csv. Received: {out}.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _refuse_what_does_not_go(is_run, options):
+    of_run = ("data", "statistics", "dropout", "seed")
+    of_folders = ("he", "train_ihc", "panels", "features")
+    if is_run:
+        _refuse(of_folders, options, "a run; they come from --data")
+    else:
+        _refuse(of_run, options, "folders of images; use --he and --train-ihc")
+
+
+def _refuse(names, options, where):
+    given = [
+        f"--{name.replace('_', '-')}" for name in names if options[name] is not None
+    ]
     if given:
         raise click.UsageError(f"{', '.join(given)} does not go with {where}.")

@@ -198,7 +198,7 @@ def _interruptible(out):
 def _score(run, console):
     from he2ihc_keras.cli.score import score_run
 
-    score_run(run.path, None, run.scores, console)
+    score_run(run.path, run.scores, console)
 
 
 def _say_what_next(run, console):

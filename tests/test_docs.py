@@ -29,6 +29,11 @@ def test_python_of_the_readme_runs():
 
 
 @pytest.mark.parametrize("name", zoo.names())
+def test_readme_links_each_card(name):
+    assert f"](zoo/{name}.md)" in README
+
+
+@pytest.mark.parametrize("name", models.generators())
 def test_readme_has_each_model_with_its_true_weights_and_card(name):
     model = models.build(name)
     weights = sum(w.shape.num_elements() for w in model.trainable_weights)

@@ -84,7 +84,9 @@ def test_what_is_imported_is_declared():
         DISTRIBUTIONS.get(name, name.replace("_", "-"))
         for name in third_party - {"he2ihc_keras"}
     }
-    dependencies = PYPROJECT["project"]["dependencies"]
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    of_users = [d for name in extras if name != "test" for d in extras[name]]
+    dependencies = PYPROJECT["project"]["dependencies"] + of_users
     declared = {re.match(r"[\w-]+", dependency)[0] for dependency in dependencies}
     assert needed <= declared
 

@@ -1,4 +1,8 @@
-"""The zoo: one recipe and one card for each model that can be trained."""
+"""The zoo: recipes, each with its card.
+
+Each generator has a recipe of its own name; others, such as `unet_gan`, train one of
+those networks in another way.
+"""
 
 import difflib
 from importlib import resources
@@ -17,7 +21,7 @@ def names() -> tuple[str, ...]:
 
 
 def recipe(name: str) -> "Recipe":
-    """The recipe of a model, as published.
+    """A recipe by name, with its published settings.
 
     Raises:
         ValueError: If the name is unknown.
@@ -30,7 +34,7 @@ def recipe(name: str) -> "Recipe":
 
 
 def card(name: str) -> str:
-    """The model card, in Markdown.
+    """The card of a recipe, in Markdown.
 
     Raises:
         ValueError: If the name is unknown.

@@ -1,12 +1,24 @@
 """Images on disk to stained images on disk."""
 
+import dataclasses
+import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from he2ihc_keras.data.images import IMAGE_SUFFIXES, read_image, write_image
+import he2ihc_keras
+from he2ihc_keras.data.images import (
+    IMAGE_SUFFIXES,
+    read_image,
+    whole_file,
+    write_image,
+)
+from he2ihc_keras.inference.modes import Modes
 from he2ihc_keras.inference.stainer import Stainer
+
+# How the images of a folder were stained
+RECORD = "predict.json"
 
 
 def find_images(inputs: Iterable[Path | str]) -> list[Path]:
@@ -68,6 +80,26 @@ def predict_files(
             failures.append(_failure(image, error))
         progress()
     return failures
+
+
+def write_record(out: Path | str, model: Path | str, modes: Modes) -> Path:
+    """Write how a folder was stained, beside its images: `predict.json`.
+
+    Args:
+        out: The folder of stained images.
+        model: The run or `.keras` file that stained them.
+        modes: How the generator ran.
+    """
+    path = Path(out) / RECORD
+    record = {
+        "he2ihc_keras": he2ihc_keras.__version__,
+        "model": str(Path(model).resolve()),
+        **dataclasses.asdict(modes),
+        "note": "Generated images. Research only, not for diagnosis.",
+    }
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return path
 
 
 def stain_image(stainer: Stainer, he: np.ndarray) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Held-out pairs of a run, stained as they were trained."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
 
 from he2ihc_keras.data.pairs import Pair, read_pair
 from he2ihc_keras.data.pipeline import resize
@@ -19,18 +21,25 @@ def held_out(pairs: Sequence[Pair]) -> tuple[str, list[Pair]]:
 
 
 def stain_pairs(
-    stainer: Stainer, pairs: Sequence[Pair], recipe: Recipe | None
+    stainer: Stainer,
+    pairs: Sequence[Pair],
+    recipe: Recipe | None,
+    *,
+    view: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[tuple]:
     """Stains pairs at the scale of the training.
 
     A recipe that resizes its pairs gave the network images of one size and scale; it
-    is scored on the same. One that cuts patches is scored on whole images.
+    is scored on the same. One that cuts patches is scored on whole images. A `view`,
+    of uint8 images `(height, width, 3)`, takes the place of either.
 
     Yields:
         `(name, level, fake_ihc, ihc, he)`, images uint8 `(height, width, 3)`.
     """
     for pair in pairs:
         he, ihc = read_pair(pair)
-        if recipe is not None and recipe.data.fit == "resize":
+        if view is not None:
+            he, ihc = view(he), view(ihc)
+        elif recipe is not None and recipe.data.fit == "resize":
             he, ihc = (resize(image, recipe.data.patch_size) for image in (he, ihc))
         yield pair.name, pair.level, stain_image(stainer, he), ihc, he

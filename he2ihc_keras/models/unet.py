@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from he2ihc_keras.layers import SizeCheck
+from he2ihc_keras.layers import BatchNormalization, SizeCheck
 from he2ihc_keras.layers.size_check import check_size
 
 
@@ -12,6 +12,7 @@ def build(
     *,
     filters: int = 64,
     depth: int = 3,
+    normalization: str | None = None,
 ) -> keras.Model:
     """Contracting and expanding path of two convolutions a level, joined by skips.
 
@@ -32,14 +33,21 @@ def build(
             multiples of `2**depth`, or `None`.
         filters: Channels of the first level; doubled by each down-sampling.
         depth: Number of down-samplings.
+        normalization: "batch" for batch normalisation between each 3x3 or 2x2
+            convolution and its ReLU, or `None` for none, as in the paper.
 
     Returns:
         A model from H&E `(batch, height, width, 3)` in [-1, 1] to IHC of the same
         shape and range.
 
     Raises:
-        ValueError: If a given height or width is not a multiple of `2**depth`.
+        ValueError: If a given height or width is not a multiple of `2**depth`, or the
+            normalisation is unknown.
     """
+    if normalization not in ("batch", None):
+        raise ValueError(
+            f'`normalization` must be "batch" or None. Received: {normalization!r}.'
+        )
     check_size(input_shape[:2], 2**depth)
     he = keras.Input(input_shape, name="he")
     x = SizeCheck(2**depth, name="he_size")(he)
@@ -47,35 +55,40 @@ def build(
     # Contracting path
     skips = []
     for level in range(depth):
-        x = _two_convs(x, filters * 2**level, name=f"down_{level}")
+        x = _two_convs(x, filters * 2**level, normalization, name=f"down_{level}")
         skips.append(x)
         x = layers.MaxPooling2D(name=f"down_{level}_pool")(x)
 
-    x = _two_convs(x, filters * 2**depth, name="bottom")
+    x = _two_convs(x, filters * 2**depth, normalization, name="bottom")
 
     # Expanding path
     for level in reversed(range(depth)):
         x = layers.UpSampling2D(name=f"up_{level}_upsample")(x)
-        x = _conv(x, filters * 2**level, 2, name=f"up_{level}_conv_0")
+        x = _conv(x, filters * 2**level, 2, normalization, name=f"up_{level}_conv_0")
         x = layers.Concatenate(name=f"skip_{level}")([skips[level], x])
-        x = _two_convs(x, filters * 2**level, name=f"up_{level}")
+        x = _two_convs(x, filters * 2**level, normalization, name=f"up_{level}")
 
     ihc = layers.Conv2D(3, 1, activation="tanh", dtype="float32", name="ihc")(x)
     return keras.Model(he, ihc, name="unet")
 
 
-def _two_convs(x, width, name):
+def _two_convs(x, width, normalization, name):
     for number in (1, 2):
-        x = _conv(x, width, 3, name=f"{name}_conv_{number}")
+        x = _conv(x, width, 3, normalization, name=f"{name}_conv_{number}")
     return x
 
 
-def _conv(x, width, kernel, name):
-    return layers.Conv2D(
+def _conv(x, width, kernel, normalization, name):
+    x = layers.Conv2D(
         width,
         kernel,
         padding="same",
-        activation="relu",
+        use_bias=normalization is None,
+        activation="relu" if normalization is None else None,
         kernel_initializer="he_normal",
         name=name,
     )(x)
+    if normalization == "batch":
+        x = BatchNormalization(name=f"{name}_norm")(x)
+        x = layers.ReLU(name=f"{name}_relu")(x)
+    return x

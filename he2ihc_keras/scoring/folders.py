@@ -1,143 +1,184 @@
 """Scores of a folder of generated patches against a folder of real ones."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-import numpy as np
-
-from he2ihc_keras.data.images import IMAGE_SUFFIXES, image_size, read_image
-from he2ihc_keras.data.pairs import level_of, size_text
-from he2ihc_keras.scoring.baselines import mean_colour
-from he2ihc_keras.scoring.images import Generated, score_image
-from he2ihc_keras.scoring.scores import SCORED_IHC, TRAINING_IHC, ScoredImage, Scores
+from he2ihc_keras.data.pairs import level_of
+from he2ihc_keras.measures import psnr
+from he2ihc_keras.measures.stains import RUIFROK_JOHNSTON, StainVectors
+from he2ihc_keras.scoring import protocols
+from he2ihc_keras.scoring.baselines import flat_image, mean_colour
+from he2ihc_keras.scoring.images import Generated, Ruler, collect, measure
+from he2ihc_keras.scoring.layouts import open_folder
+from he2ihc_keras.scoring.protocols import BCI, Protocol
+from he2ihc_keras.scoring.result_files import IHC
+from he2ihc_keras.scoring.results import ResultFiles, Results, find_results
+from he2ihc_keras.scoring.scores import (
+    GENERATED,
+    MEAN_COLOUR,
+    SCORED_IHC,
+    TRAINING_IHC,
+    ScoredImage,
+    Scores,
+)
+from he2ihc_keras.scoring.slides import SlideSource
 from he2ihc_keras.scoring.streaming import Progress, stream
 
-_NAMES_SHOWN = 10
+# `he2ihc_keras.inference.files.RECORD`, which would import Keras
+_PREDICTED = "predict.json"
 
 
-class _Files(NamedTuple):
-    name: str
-    fake_ihc: Path
-    ihc: Path
-    he: Path | None
+@dataclass(frozen=True)
+class Folders:
+    """Where images lie that are to be scored.
 
-
-def score_folders(
-    predicted: Path,
-    target: Path,
-    *,
-    he: Path | None = None,
-    train_ihc: Path | None = None,
-    progress: Progress | None = None,
-) -> Scores:
-    """Score generated patches against real IHC of the same names.
-
-    `a.png` and `a.jpg` have the same name. Every problem with names and sizes is found
-    before the first image is scored, and nothing is averaged over a subset.
-
-    Args:
-        predicted: Folder of generated IHC.
-        target: Folder of real IHC.
+    Attributes:
+        predicted: Folder of generated IHC, or of another method's results.
+        target: Folder of real IHC; not needed where `predicted` holds it too.
         he: Folder of the H&E patches, which may hold others too; adds the baseline
             that copies them.
         train_ihc: Folder of the training IHC, whose mean colour is the flat baseline.
             Without it that of the scored IHC stands in, which no model may know, and
             the table says so.
+        panels: What lies side by side in each generated file, from the left: see
+            `he2ihc_keras.scoring.find_results`.
+    """
+
+    predicted: Path
+    target: Path | None = None
+    he: Path | None = None
+    train_ihc: Path | None = None
+    panels: Sequence[str] | None = None
+
+    def as_source(self) -> dict[str, Any]:
+        """The folders that are given, as the record of the scores names them.
+
+        And how `predict` stained the generated images, if it did.
+        """
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        source = {
+            name: ",".join(value) if name == "panels" else str(Path(value).resolve())
+            for name, value in named.items()
+            if value is not None
+        }
+        stained_by = Path(self.predicted) / _PREDICTED
+        if stained_by.is_file():
+            source["stained_by"] = json.loads(stained_by.read_text(encoding="utf-8"))
+        return source
+
+    def find(self, protocol: Protocol = BCI) -> Results:
+        """The images of each patch, and the layout that was recognised.
+
+        Raises:
+            ValueError: With every problem of names and sizes.
+        """
+        return find_results(
+            self.predicted,
+            self.target,
+            he=self.he,
+            same_size=protocol.is_native,
+            panels=self.panels,
+        )
+
+
+def score_folders(
+    folders: Folders,
+    *,
+    protocol: Protocol = BCI,
+    vectors: StainVectors = RUIFROK_JOHNSTON,
+    slides: SlideSource | None = None,
+    progress: Progress | None = None,
+) -> tuple[str, Scores]:
+    """Score generated patches against real IHC of the same names.
+
+    `a.png` and `a.jpg` have the same name. Every problem with names, sizes and slides
+    is found before the first image is scored, and nothing is averaged over a subset.
+
+    Args:
+        folders: Where the images lie.
+        protocol: What is compared, and how.
+        vectors: Stain vectors of the colour deconvolution.
+        slides: Where the slide of an image is told; MIST's names are known.
         progress: See `he2ihc_keras.scoring.streaming.Progress`.
 
+    Returns:
+        What was scored, in words, and the scores.
+
     Raises:
-        ValueError: If a folder holds no image, if names are missing or doubled, or if
-            images of one name differ in size.
+        ValueError: If a folder holds no image, if names are missing or doubled, if
+            images of one name differ in size, or if the slide of one is not told.
     """
-    files = _match(Path(predicted), Path(target), he and Path(he))
-    _check_sizes(files)
-    if train_ihc is None:
-        coloured, mean_colour_of = [pair.ihc for pair in files], SCORED_IHC
-    else:
-        coloured, mean_colour_of = _by_name(Path(train_ihc)).values(), TRAINING_IHC
-    colour = mean_colour(coloured, progress=progress)
-    score = partial(_score_files, mean_colour=colour)
-    scored = stream(score, files, doing="Scoring", progress=progress)
-    return Scores(tuple(scored), tuple(colour.tolist()), mean_colour_of)
-
-
-def _score_files(files: _Files, mean_colour: np.ndarray) -> ScoredImage:
-    generated = Generated(
-        files.name,
-        level_of(files.name),
-        fake_ihc=read_image(files.fake_ihc),
-        ihc=read_image(files.ihc),
-        he=files.he and read_image(files.he),
+    found = folders.find(protocol)
+    rows = found.rows
+    slide_of_each, told_by = (slides or SlideSource()).of([row.name for row in rows])
+    colour, colour_of = _mean_colour(folders, rows, progress)
+    ruler = Ruler(colour, protocol, vectors)
+    measured = stream(
+        lambda row: measure(_read(row), ruler), rows, doing="Scoring", progress=progress
     )
-    return score_image(generated, mean_colour=mean_colour)
+    scores = collect(measured, ruler, colour_of)
+    return f"{len(rows)} images, {found.layout}.", scores.with_slides(
+        slide_of_each, told_by
+    )
 
 
-# Which file belongs to which
+def explain_folders(
+    folders: Folders, *, progress: Progress | None = None
+) -> tuple[Scores, ...]:
+    """PSNR and SSIM of the same images under every protocol of `PROTOCOLS`.
 
-
-def _match(predicted: Path, target: Path, he: Path | None) -> list[_Files]:
-    ihc, fake_ihc = _by_name(target), _by_name(predicted)
-    he_patches = _by_name(he) if he else {}
-    problems = [
-        _listed("without a prediction", ihc.keys() - fake_ihc.keys(), predicted),
-        _listed("predicted without a target", fake_ihc.keys() - ihc.keys(), target),
-        _listed("without an H&E", ihc.keys() - he_patches.keys(), he) if he else "",
-    ]
-    if any(problems):
-        raise ValueError(
-            "Each target needs one prediction of the same name (endings may differ), "
-            "and nothing was scored:\n" + "\n".join(filter(None, problems))
+    Of the baselines, only the mean colour stands beside. The arguments and errors are
+    those of `score_folders`.
+    """
+    rows = folders.find().rows
+    colour, colour_of = _mean_colour(folders, rows, progress)
+    explained = stream(
+        partial(_explain, colour=colour), rows, doing="Scoring", progress=progress
+    )
+    return tuple(
+        Scores(images, tuple(colour), colour_of, protocol)
+        for images, protocol in zip(
+            zip(*explained, strict=True), protocols.PROTOCOLS.values(), strict=True
         )
-    return [_Files(n, fake_ihc[n], ihc[n], he_patches.get(n)) for n in sorted(ihc)]
+    )
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
-    files = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
-            continue
-        if path.stem in files:
-            raise ValueError(
-                f"{folder} holds {files[path.stem].name} and {path.name}. "
-                "A name may stand for one image only: take one away."
-            )
-        files[path.stem] = path
-    if not files:
-        raise ValueError(_nothing_in(folder))
-    return files
+def _explain(row: ResultFiles, colour):
+    image = _read(row)
+    return [_likeness(image, p, colour) for p in protocols.PROTOCOLS.values()]
 
 
-def _nothing_in(folder):
-    message = f"{folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})."
-    inner = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    return message + (f" Give one of its folders: {', '.join(inner)}." if inner else "")
+def _likeness(image: Generated, protocol: Protocol, colour):
+    ihc = protocol.view(image.ihc)
+    candidates = {
+        GENERATED: protocol.view(image.fake_ihc),
+        MEAN_COLOUR: flat_image(colour, like=ihc),
+    }
+    scores = {
+        method: {"psnr": psnr(ihc, other), "ssim": protocol.ssim(ihc, other)}
+        for method, other in candidates.items()
+    }
+    return ScoredImage(image.name, image.level, ihc.shape[:2], scores)
 
 
-def _listed(problem, names, folder):
-    if not names:
-        return ""
-    return f"  {len(names)} {problem} in {folder}: {_shortened(sorted(names))}"
+def _mean_colour(folders: Folders, rows, progress):
+    if folders.train_ihc is None:
+        colour = mean_colour([row.ihc for row in rows], progress=progress)
+        return colour.tolist(), SCORED_IHC
+    training = open_folder(Path(folders.train_ihc), IHC).sets[IHC].files.values()
+    colour = mean_colour(training, progress=progress)
+    return colour.tolist(), TRAINING_IHC
 
 
-def _shortened(texts):
-    shown = ", ".join(texts[:_NAMES_SHOWN])
-    more = len(texts) - _NAMES_SHOWN
-    return f"{shown} and {more} more." if more > 0 else f"{shown}."
-
-
-def _check_sizes(files: list[_Files]):
-    problems = []
-    for name, fake_ihc, ihc, he in files:
-        expected = image_size(ihc)
-        for what, path in (("generated", fake_ihc), ("H&E", he)):
-            if path and (size := image_size(path)) != expected:
-                sizes = f"{what} {size_text(size)}, real {size_text(expected)}"
-                problems.append(f"{name} ({sizes})")
-    if problems:
-        raise ValueError(
-            "Images of one name must have one size, and nothing was scored.\n"
-            f"  {len(problems)} of another size than the real IHC (width x height): "
-            f"{_shortened(problems)}\n"
-            "Generate images at the size of the real IHC."
-        )
+def _read(row: ResultFiles) -> Generated:
+    return Generated(
+        row.name,
+        level_of(row.name),
+        fake_ihc=row.fake_ihc.read(),
+        ihc=row.ihc.read(),
+        he=row.he and row.he.read(),
+    )

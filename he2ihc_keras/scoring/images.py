@@ -1,19 +1,29 @@
 """Scores of images in memory, such as a model generates them."""
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from he2ihc_keras.measures import psnr, ssim
-from he2ihc_keras.scoring.baselines import flat_image
+from he2ihc_keras.measures import psnr
+from he2ihc_keras.measures.sharpness import sharpness_ratio
+from he2ihc_keras.measures.stains import (
+    RUIFROK_JOHNSTON,
+    StainMeasures,
+    StainVectors,
+    compare_stains,
+    measure_stains,
+)
+from he2ihc_keras.scoring.baselines import blurred, flat_image
+from he2ihc_keras.scoring.protocols import BCI, Protocol
 from he2ihc_keras.scoring.scores import (
+    BLURRED_TARGET,
     GENERATED,
     HE_COPY,
     MEAN_COLOUR,
+    REAL,
     TRAINING_IHC,
-    Score,
     ScoredImage,
     Scores,
 )
@@ -34,11 +44,28 @@ class Generated(NamedTuple):
     he: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class Ruler:
+    """What images are measured with.
+
+    Attributes:
+        mean_colour: RGB of the flat baseline in [0, 255].
+        protocol: What is compared, and how.
+        vectors: Stain vectors of the colour deconvolution.
+    """
+
+    mean_colour: Sequence[int]
+    protocol: Protocol = BCI
+    vectors: StainVectors = RUIFROK_JOHNSTON
+
+
 def score_images(
     images: Iterable[Generated],
     *,
-    mean_colour: np.ndarray,
+    mean_colour: Sequence[int],
     mean_colour_of: str = TRAINING_IHC,
+    protocol: Protocol = BCI,
+    vectors: StainVectors = RUIFROK_JOHNSTON,
     progress: Progress | None = None,
 ) -> Scores:
     """Score images as they are generated; only a few are in memory at a time.
@@ -49,40 +76,114 @@ def score_images(
             see `he2ihc_keras.scoring.mean_colour`.
         mean_colour_of: `"scored IHC"` where that is not known and the mean colour of
             the targets stands in; the table says so.
+        protocol: What is compared, and how.
+        vectors: Stain vectors of the colour deconvolution.
         progress: See `he2ihc_keras.scoring.streaming.Progress`.
 
     Raises:
         ValueError: If there is no image, if the images of a patch differ in size or
             are below 7 x 7 pixels, or if some have their H&E and some not.
     """
-    score = partial(score_image, mean_colour=mean_colour)
-    scored = stream(
-        lambda image: score(Generated(*image)),
+    ruler = Ruler(tuple(map(int, mean_colour)), protocol, vectors)
+    measured = stream(
+        lambda image: measure(Generated(*image), ruler),
         images,
         doing="Scoring",
         progress=progress,
     )
-    return Scores(tuple(scored), tuple(map(int, mean_colour)), mean_colour_of)
+    return collect(measured, ruler, mean_colour_of)
 
 
-def score_image(image: Generated, *, mean_colour: np.ndarray) -> ScoredImage:
-    """Score one generated patch and the baselines against its real IHC.
+class Measured(NamedTuple):
+    """A scored image, and its pixels by DAB density for each method and the real."""
+
+    image: ScoredImage
+    dab_histograms: dict[str, np.ndarray]
+
+
+def measure(generated: Generated, ruler: Ruler) -> Measured:
+    """Measure one generated patch and the baselines against its real IHC.
 
     Raises:
         ValueError: If the patches cannot be compared; the message starts with the
             image's name.
     """
-    candidates = {
-        GENERATED: image.fake_ihc,
-        MEAN_COLOUR: flat_image(mean_colour, like=image.ihc),
-    }
-    if image.he is not None:
-        candidates[HE_COPY] = image.he
     try:
-        scores = {
-            method: Score(psnr(image.ihc, candidate), ssim(image.ihc, candidate))
-            for method, candidate in candidates.items()
-        }
+        return _measure(generated, ruler)
     except ValueError as error:
-        raise ValueError(f"{image.name}: {error}") from error
-    return ScoredImage(image.name, image.level, scores)
+        raise ValueError(f"{generated.name}: {error}") from error
+
+
+def collect(measured: Iterable[Measured], ruler: Ruler, mean_colour_of: str) -> Scores:
+    """Scores of a set, one image after the other; histograms are summed up."""
+    images, histograms = [], {}
+    for image, of_image in measured:
+        images.append(image)
+        for method, counts in of_image.items():
+            histograms[method] = histograms.get(method, 0) + counts
+    return Scores(
+        tuple(images),
+        tuple(ruler.mean_colour),
+        mean_colour_of,
+        ruler.protocol,
+        histograms,
+    )
+
+
+def _measure(generated, ruler):
+    view = ruler.protocol.view
+    ihc = view(generated.ihc)
+    real = measure_stains(ihc, ruler.vectors)
+    scores, histograms = {}, {REAL: real.histogram}
+    for method, candidate in _candidates(generated, ihc, ruler):
+        likeness = _likeness(ihc, candidate, ruler.protocol)
+        stains = measure_stains(candidate, ruler.vectors)
+        scores[method] = {**likeness, **_stain(real, stains)}
+        histograms[method] = stains.histogram
+    return Measured(
+        ScoredImage(
+            generated.name,
+            generated.level,
+            ihc.shape[:2],
+            scores,
+            _of_one_image(real),
+        ),
+        histograms,
+    )
+
+
+def _candidates(generated, ihc, ruler):
+    view = ruler.protocol.view
+    yield GENERATED, view(generated.fake_ihc)
+    yield MEAN_COLOUR, flat_image(ruler.mean_colour, like=ihc)
+    if generated.he is not None:
+        yield HE_COPY, view(generated.he)
+    yield BLURRED_TARGET, blurred(ihc)
+
+
+def _likeness(ihc, candidate, protocol):
+    return {
+        "psnr": psnr(ihc, candidate),
+        "ssim": protocol.ssim(ihc, candidate),
+        "sharpness": sharpness_ratio(ihc, candidate),
+    }
+
+
+def _stain(real: StainMeasures, fake: StainMeasures):
+    compared = compare_stains(real, fake)
+    return {
+        **_of_one_image(fake),
+        "dab_error": abs(compared.mean_dab_error),
+        "dab_area_error": abs(compared.positive_fraction_error),
+        "dab_dice": compared.dice,
+        "dab_correlation": compared.correlation,
+        "fod_error": abs(compared.focal_optical_density_error),
+    }
+
+
+def _of_one_image(stains: StainMeasures):
+    return {
+        "dab": stains.mean_dab,
+        "dab_area": stains.positive_fraction,
+        "fod": stains.focal_optical_density,
+    }

@@ -2,59 +2,99 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from he2ihc_keras.data import Pair, find_pairs, read_image, read_pair
+from he2ihc_keras.measures.stains import RUIFROK_JOHNSTON, StainVectors
 from he2ihc_keras.scoring.baselines import mean_colour
 from he2ihc_keras.scoring.images import score_images
+from he2ihc_keras.scoring.protocols import BCI, Protocol
 from he2ihc_keras.scoring.scores import SCORED_IHC, TRAINING_IHC, Scores
+from he2ihc_keras.scoring.slides import SlideSource
 from he2ihc_keras.scoring.streaming import Progress
+
+if TYPE_CHECKING:
+    from he2ihc_keras.inference import Modes
 
 
 def score_run(
-    run: Path, data: Path | None = None, *, progress: Progress | None = None
+    run: Path,
+    data: Path | None = None,
+    *,
+    modes: "Modes | None" = None,
+    protocol: Protocol = BCI,
+    vectors: StainVectors = RUIFROK_JOHNSTON,
+    slides: SlideSource | None = None,
+    progress: Progress | None = None,
 ) -> tuple[str, Scores]:
     """Stain and score held-out pairs with the generator of a run.
 
     The split "test" is scored, or "val" where there is no "test". A run that resized
-    its pairs is scored at that size, one that cut patches on whole images.
+    its pairs is scored at that size, one that cut patches on whole images; under a
+    protocol that is not of native size, on what the protocol leaves of them.
 
     Args:
-        run: A run folder.
-        data: Folder of pairs; the run's own if not given.
+        run: A run folder, or a `.keras` file such as `convert` makes.
+        data: Folder of pairs; a run's own if not given. A `.keras` file needs it.
+        modes: How the generator runs; as it was evaluated in training if not given.
+        protocol: What is compared, and how.
+        vectors: Stain vectors of the colour deconvolution.
+        slides: Where the slide of an image is told; MIST's names are known.
         progress: See `he2ihc_keras.scoring.streaming.Progress`.
 
     Returns:
         What was scored, in words, and the scores.
 
     Raises:
-        ValueError: If the folder holds no run or no model yet, or there is no held-out
-            pair.
+        ValueError: If there is no run or no model yet, no data or no held-out pair, or
+            the slide of one is not told.
     """
     # Imported here: scores of two folders need neither Keras nor TensorFlow.
     from he2ihc_keras import inference
-    from he2ihc_keras.recipe import Recipe
-    from he2ihc_keras.training import RunFolder
 
-    folder = RunFolder(Path(run))
-    if data is None:
-        recipe, pairs = folder.read()
-    else:
-        recipe = Recipe.load(folder.recipe)
-        pairs = find_pairs(
-            data,
-            validation_fraction=recipe.data.validation_fraction,
-            seed=recipe.fit.seed,
-        )
+    recipe, pairs = _recipe_and_pairs(Path(run), data)
     split, chosen = inference.held_out(pairs)
-    stainer = inference.Stainer(inference.load_generator(run))
+    slide_of_each, told_by = (slides or SlideSource()).of([p.name for p in chosen])
+    modes = modes or inference.Modes()
+    generator = inference.with_modes(inference.load_generator(run), modes)
     colour, colour_of = _mean_colour(pairs, chosen)
+    stained = inference.stain_pairs(
+        inference.Stainer(generator),
+        chosen,
+        recipe,
+        view=None if protocol.is_native else protocol.view,
+    )
     scores = score_images(
-        inference.stain_pairs(stainer, chosen, recipe),
+        stained,
         mean_colour=colour,
         mean_colour_of=colour_of,
+        protocol=protocol,
+        vectors=vectors,
         progress=progress,
     )
-    return _in_words(split, len(chosen), recipe.data), scores
+    what = _in_words(split, len(chosen), recipe, protocol, modes)
+    return what, scores.with_slides(slide_of_each, told_by)
+
+
+def _recipe_and_pairs(run, data):
+    from he2ihc_keras.inference import load_recipe
+    from he2ihc_keras.training import RunFolder
+
+    if data is None and run.suffix == ".keras":
+        raise ValueError(
+            f"{run} is a model and knows no data. Give a folder of pairs with --data."
+        )
+    if data is None:
+        return RunFolder(run).read()
+    recipe = load_recipe(run)
+    if recipe is None:
+        return None, find_pairs(data)
+    pairs = find_pairs(
+        data,
+        validation_fraction=recipe.data.validation_fraction,
+        seed=recipe.fit.seed,
+    )
+    return recipe, pairs
 
 
 def _mean_colour(pairs: Sequence[Pair], chosen: Sequence[Pair]):
@@ -67,9 +107,12 @@ def _ihc(pair):
     return read_pair(pair)[1] if pair.side_by_side else read_image(pair.ihc)
 
 
-def _in_words(split, count, data):
-    words = f"Held-out split: {split}, {count} pairs"
-    if data.fit == "crop":
-        return f"{words}, whole images."
-    size = data.patch_size
-    return f"{words}, resized to {size} x {size} as trained."
+def _in_words(split, count, recipe, protocol, modes):
+    if not protocol.is_native:
+        scale = protocol.summary
+    elif recipe is None or recipe.data.fit == "crop":
+        scale = "whole images"
+    else:
+        size = recipe.data.patch_size
+        scale = f"resized to {size} x {size} as trained"
+    return f"Held-out split: {split}, {count} pairs, {scale}; {modes.in_words()}."

@@ -1,17 +1,28 @@
-"""What scoring found: each image, their mean, and the margin over the baselines."""
+"""What scoring found: each image, the means, and the margin over the baselines."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from he2ihc_keras.data.pairs import LEVELS
+from he2ihc_keras.scoring import statistics
+from he2ihc_keras.scoring.measured import MEASURES, PSNR, Measure
+from he2ihc_keras.scoring.protocols import BCI, Protocol
+from he2ihc_keras.scoring.statistics import Interval
 
 # The methods that stand in every table, in its order
 GENERATED = "generated"
 MEAN_COLOUR = "mean_colour"
 HE_COPY = "he_copy"
+BLURRED_TARGET = "blurred_target"
 
-MEASURES = ("psnr", "ssim")
+# The real IHC, where what it measures by itself is asked for like that of a method
+REAL = "real"
+
+METHODS = (GENERATED, MEAN_COLOUR, HE_COPY, BLURRED_TARGET)
+# What needs no model, and has not seen the target that it is compared with
+BASELINES = (MEAN_COLOUR, HE_COPY)
 
 # Whose mean colour the flat baseline has
 TRAINING_IHC = "training IHC"
@@ -19,32 +30,39 @@ SCORED_IHC = "scored IHC"  # where no training set was given
 
 
 @dataclass(frozen=True)
-class Score:
-    """PSNR in dB and SSIM of one image, or their means over several."""
-
-    psnr: float
-    ssim: float
-
-
-@dataclass(frozen=True)
 class ScoredImage:
     """One real IHC patch and how near each method comes to it.
 
-    `scores` maps `"generated"`, `"mean_colour"` and, where the H&E was given,
-    `"he_copy"` to a `Score`; `level` is one of `LEVELS` or `None`.
+    Attributes:
+        name: Its name, without ending.
+        level: One of `LEVELS`, that of the slide, or `None`.
+        size: `(height, width)` in pixels of what was compared.
+        scores: For each method of `METHODS` that was scored, each measure by name.
+        real: What the real patch measures by itself (`measured.OF_ONE_IMAGE`).
+        slide: The slide that it was cut from, where that is known.
     """
 
     name: str
     level: str | None
-    scores: dict[str, Score]
+    size: tuple[int, int]
+    scores: Mapping[str, Mapping[str, float]]
+    real: Mapping[str, float] = field(default_factory=dict)
+    slide: str | None = None
 
 
 @dataclass(frozen=True)
 class Scores:
     """The scored images of one set.
 
-    `mean_colour` is the flat colour of that baseline, RGB in [0, 255], and
-    `mean_colour_of` says which images it is the mean of, such as `"training IHC"`.
+    Attributes:
+        images: One or more.
+        protocol: How they were compared.
+        mean_colour: The flat colour of that baseline, RGB in [0, 255].
+        mean_colour_of: Which images it is the mean of, such as `"training IHC"`.
+        dab_histograms: Pixels by optical density of DAB, over all images, of each
+            method and of `"real"`.
+        slides_from: Where `ScoredImage.slide` comes from, in words; empty where no
+            slide is known.
 
     Raises:
         ValueError: If there is no image, or if some were scored by other methods than
@@ -54,6 +72,9 @@ class Scores:
     images: Sequence[ScoredImage]
     mean_colour: tuple[int, int, int]
     mean_colour_of: str = TRAINING_IHC
+    protocol: Protocol = BCI
+    dab_histograms: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    slides_from: str = ""
 
     def __post_init__(self):
         if not self.images:
@@ -70,35 +91,98 @@ class Scores:
     @property
     def methods(self) -> tuple[str, ...]:
         """Generated first, then the baselines."""
-        return tuple(self.images[0].scores)
+        return tuple(m for m in METHODS if m in self.images[0].scores)
 
     @property
     def baselines(self) -> tuple[str, ...]:
-        """The methods that need no model."""
-        return tuple(method for method in self.methods if method != GENERATED)
+        """The methods that need no model and have not seen the target."""
+        return tuple(method for method in self.methods if method in BASELINES)
 
-    def mean(self, method: str = GENERATED) -> Score:
-        """Mean of per-image values; its PSNR is `inf` if that of any image is."""
-        scores = [image.scores[method] for image in self.images]
-        return Score(*(fmean(getattr(score, m) for score in scores) for m in MEASURES))
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What was measured, in the order of `MEASURES`."""
+        measured = self.images[0].scores[GENERATED]
+        return tuple(m for m in MEASURES.values() if m.name in measured)
+
+    @property
+    def slides(self) -> list[str] | None:
+        """The slide of each image, or `None` where they are not known."""
+        slides = [image.slide for image in self.images]
+        return None if None in slides else slides
+
+    def values(self, measure: str, method: str = GENERATED) -> np.ndarray:
+        """Per-image values of a measure, `(images,)`; of the `"real"` IHC too."""
+        if method == REAL:
+            return np.array([image.real[measure] for image in self.images])
+        return np.array([image.scores[method][measure] for image in self.images])
+
+    def mean(self, measure: str, method: str = GENERATED) -> float:
+        """Mean of per-image values; `inf` if that of any image is.
+
+        Under a pooled protocol, PSNR is that of the error of all pixels.
+        """
+        values = self.values(measure, method)
+        if self._is_pooled(measure):
+            return self.interval(measure, method).value
+        return float(np.mean(values))
+
+    def interval(self, measure: str, method: str = GENERATED) -> Interval:
+        """The mean with its 95 % bootstrap interval, over slides where known."""
+        values = self.values(measure, method)
+        if self._is_pooled(measure):
+            return statistics.pooled_psnr_interval(values, self.pixels, self.slides)
+        return statistics.mean_interval(values, self.slides)
+
+    def with_slides(self, slides: Sequence[str] | None, told_by: str) -> "Scores":
+        """The same scores with the slide of each image, for intervals over slides.
+
+        Args:
+            slides: In the order of `images`, or `None` where they are not known.
+            told_by: What tells the slides, in words.
+        """
+        if slides is None:
+            return self
+        images = tuple(
+            replace(image, slide=slide)
+            for image, slide in zip(self.images, slides, strict=True)
+        )
+        return replace(self, images=images, slides_from=told_by)
+
+    def dab_correlation(self, method: str = GENERATED) -> Interval:
+        """Pearson's r of the images' mean DAB with that of the real, over the set."""
+        real, fake = self.values("dab", REAL), self.values("dab", method)
+        return statistics.correlation_interval(real, fake, self.slides)
+
+    def few_clusters_note(self) -> str:
+        """A sentence that the intervals are not to be trusted, or ""."""
+        if self.slides is None:
+            names = [image.name for image in self.images]
+            return statistics.few_clusters_note(names, of="images")
+        return statistics.few_clusters_note(self.slides)
 
     def by_level(self) -> dict[str | None, "Scores"]:
         """The same scores by HER2 level, 0 to 3+, then `None` for names without one."""
         return {
-            level: replace(self, images=images)
+            level: replace(self, images=images, dab_histograms={})
             for level in (*LEVELS, None)
             if (images := tuple(i for i in self.images if i.level == level))
         }
 
     def best_baseline(self, measure: str) -> str:
-        """The baseline of the highest mean `"psnr"` or `"ssim"`."""
-        return max(self.baselines, key=lambda method: self._mean_of(method, measure))
+        """The baseline whose mean of a measure is best."""
+        goodness = MEASURES[measure].goodness
+        return max(self.baselines, key=lambda m: goodness(self.mean(measure, m)))
 
     def margin(self, measure: str) -> float:
-        """Generated minus the best baseline, in dB or SSIM; 0 where both are `inf`."""
-        generated = self._mean_of(GENERATED, measure)
-        baseline = self._mean_of(self.best_baseline(measure), measure)
+        """Generated minus the best baseline; 0 where both are `inf`."""
+        generated = self.mean(measure)
+        baseline = self.mean(measure, self.best_baseline(measure))
         return 0.0 if generated == baseline else generated - baseline
 
-    def _mean_of(self, method, measure):
-        return getattr(self.mean(method), measure)
+    def _is_pooled(self, measure):
+        return self.protocol.pooled and measure == PSNR.name
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """Pixels of each image, `(images,)`."""
+        return np.array([np.prod(image.size) for image in self.images])

@@ -57,7 +57,8 @@ def test_error_of_the_library_is_a_message_not_a_traceback():
     assert result.exit_code == 1
     assert result.output == (
         "Error: Unknown model 'unett'. "
-        "Known: attn_pyramid, pix2pix, pyramid_pix2pix, unet. Did you mean 'unet'?\n"
+        "Known: attn_pyramid, pix2pix, pyramid_pix2pix, unet, unet_gan. "
+        "Did you mean 'unet'?\n"
     )
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from he2ihc_keras.layers import BatchNormalization
 from he2ihc_keras.models import stride, unet
 from helpers import check_generator, random_images
 
@@ -14,6 +15,26 @@ def test_unet_is_a_generator(depth):
 @pytest.mark.parametrize("depth", [1, 3, 4])
 def test_stride_is_two_to_the_depth(depth):
     assert stride(unet.build(filters=2, depth=depth)) == 2**depth
+
+
+def test_unet_with_batch_normalisation_is_a_generator():
+    check_generator(unet.build, filters=4, normalization="batch")
+
+
+@pytest.mark.parametrize(("normalization", "count"), [(None, 0), ("batch", 17)])
+def test_every_convolution_before_a_relu_is_normalised_or_none(normalization, count):
+    generator = unet.build(filters=2, depth=3, normalization=normalization)
+    kinds = [type(layer) for layer in generator.layers]
+    assert kinds.count(BatchNormalization) == count
+    assert kinds.count(layers.Conv2D) == 17 + 1  # and the last, before tanh
+
+
+def test_unknown_normalisation_is_refused():
+    with pytest.raises(ValueError) as error:
+        unet.build(normalization="instance")
+    assert str(error.value) == (
+        "`normalization` must be \"batch\" or None. Received: 'instance'."
+    )
 
 
 def test_there_is_no_dropout():

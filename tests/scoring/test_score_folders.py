@@ -1,13 +1,24 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from he2ihc_keras import scoring
 from he2ihc_keras.data.images import read_image, write_image
-from he2ihc_keras.scoring import mean_colour, score_folders
+from he2ihc_keras.scoring import Folders, SlideSource, explain_folders, mean_colour
+from helpers import SHARED
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "bci_native"
+REAL = SHARED / "bci_native"
+needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the BCI pairs are not here")
+
+
+def score_folders(predicted, target=None, progress=None, **folders):
+    folders = Folders(predicted, target, **folders)
+    _, scores = scoring.score_folders(folders, progress=progress)
+    return scores
 
 
 def folder(path, *names, size=16, seed=0):
@@ -18,17 +29,40 @@ def folder(path, *names, size=16, seed=0):
     return path
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real BCI pairs are not here")
+@needs_real
 def test_published_predictions_score_as_scikit_image_says():
     scores = score_folders(REAL / "predictions_stain2stain", REAL / "IHC" / "test")
-    found = {
-        image.name: (
-            round(image.scores["generated"].psnr, 2),
-            round(image.scores["generated"].ssim, 3),
+    for image in scores.images:
+        name = f"{image.name}.png"
+        ihc = read_image(REAL / "IHC" / "test" / name)
+        fake_ihc = read_image(REAL / "predictions_stain2stain" / name)
+        assert image.scores["generated"]["psnr"] == peak_signal_noise_ratio(
+            ihc, fake_ihc
         )
-        for image in scores.images
-    }
-    assert found == {"00345_test_0": (19.71, 0.416), "00901_test_1+": (22.34, 0.312)}
+        assert image.scores["generated"]["ssim"] == pytest.approx(
+            structural_similarity(ihc, fake_ihc, channel_axis=-1), abs=1e-14
+        )
+
+
+# One colour, the pair's own mean, and the H&E itself: measured before this package was
+@needs_real
+@pytest.mark.parametrize(
+    ("name", "flat", "copy"),
+    [
+        ("00345_test_0.png", (22.8, 0.649), (12.1, 0.339)),
+        ("00901_test_1+.png", (25.6, 0.490), (6.0, 0.121)),
+    ],
+)
+def test_a_flat_colour_beats_a_published_model(tmp_path, name, flat, copy):
+    places = {"fake": "predictions_stain2stain", "ihc": "IHC/test", "he": "HE/test"}
+    for role, place in places.items():
+        (tmp_path / role).mkdir()
+        shutil.copy(REAL / place / name, tmp_path / role)
+    scores = score_folders(tmp_path / "fake", tmp_path / "ihc", he=tmp_path / "he")
+    for method, expected in (("mean_colour", flat), ("he_copy", copy)):
+        found = scores.mean("psnr", method), scores.mean("ssim", method)
+        assert (round(found[0], 1), round(found[1], 3)) == expected
+    assert scores.margin("psnr") < 0 > scores.margin("ssim")
 
 
 def test_each_prediction_meets_the_target_of_its_name(tmp_path):
@@ -41,7 +75,7 @@ def test_each_prediction_meets_the_target_of_its_name(tmp_path):
         ("a_test_0", "0"),
         ("b_3+", "3+"),
     ]
-    assert [image.scores["generated"].ssim for image in scores.images] == [1, 1]
+    assert [image.scores["generated"]["ssim"] for image in scores.images] == [1, 1]
 
 
 def test_the_he_may_hold_more_than_is_scored(tmp_path):
@@ -49,7 +83,7 @@ def test_the_he_may_hold_more_than_is_scored(tmp_path):
     he = folder(tmp_path / "he", "a.png", "unscored.png", seed=1)
     scores = score_folders(target, target, he=he)
     assert [list(image.scores) for image in scores.images] == [
-        ["generated", "mean_colour", "he_copy"]
+        ["generated", "mean_colour", "he_copy", "blurred_target"]
     ]
 
 
@@ -83,6 +117,88 @@ def test_progress_tells_both_passes(tmp_path):
         *(("Averaging the IHC colour", done, 2) for done in range(3)),
         *(("Scoring", done, 2) for done in range(3)),
     ]
+
+
+def test_a_side_by_side_target_brings_its_he(tmp_path):
+    target = folder(tmp_path / "ihc")
+    he, ihc = (
+        read_image(p) for p in folder(tmp_path / "s", "0.png", "1.png").iterdir()
+    )
+    write_image(target / "a.png", np.hstack([he, ihc]))
+    predicted = folder(tmp_path / "out")
+    write_image(predicted / "a.png", ihc)
+    scores = score_folders(predicted, target)
+    assert scores.mean("ssim") == 1
+    assert "he_copy" in scores.methods
+
+
+def test_a_folder_of_results_is_enough(tmp_path):
+    results = folder(
+        tmp_path / "images", "a_fake_B.png", "a_real_B.png", "a_real_A.png"
+    )
+    scores = score_folders(results)
+    assert [image.name for image in scores.images] == ["a"]
+    assert "he_copy" in scores.methods
+
+
+def test_slides_of_mist_are_known(tmp_path):
+    names = ["14M01_1_2.png", "14M01_2_2.png", "14M02_1_1.png"]
+    scores = score_folders(folder(tmp_path / "ihc", *names), tmp_path / "ihc")
+    assert scores.slides == ["14M01", "14M01", "14M02"]
+    assert scores.slides_from == "MIST's names"
+
+
+def test_a_slide_that_is_not_told_stops_before_scoring(tmp_path):
+    target, told = folder(tmp_path / "ihc", "a_1.png", "b.png"), []
+    with pytest.raises(ValueError, match="finds no slide in 1 of 2 names: b"):
+        scoring.score_folders(
+            Folders(target, target),
+            slides=SlideSource(regex=r"^(\w)_"),
+            progress=told.append,
+        )
+    assert told == []
+
+
+def test_protocols_of_the_same_images_are_explained(tmp_path):
+    target = folder(tmp_path / "ihc", "a.png", "b.png", size=32)
+    predicted = folder(tmp_path / "out", "a.png", "b.png", size=32, seed=1)
+    explained = explain_folders(Folders(predicted, target))
+    assert [s.protocol.name for s in explained] == list(scoring.PROTOCOLS)
+    for of_protocol in explained:
+        _, alone = scoring.score_folders(
+            Folders(predicted, target), protocol=of_protocol.protocol
+        )
+        assert of_protocol.mean("psnr") == alone.mean("psnr")
+        assert of_protocol.mean("ssim") == alone.mean("ssim")
+
+
+def test_a_training_folder_without_images_is_named(tmp_path):
+    target = folder(tmp_path / "ihc", "a.png")
+    with pytest.raises(ValueError) as error:
+        score_folders(target, target, train_ihc=folder(tmp_path / "train"))
+    assert str(error.value) == (
+        f"{tmp_path / 'train'} holds no image (.bmp, .jpeg, .jpg, .png, .tif, .tiff)."
+    )
+
+
+def test_what_was_recognised_is_told(tmp_path):
+    names = ("a_fake_B.png", "a_real_B.png", "a_rec_A.png")
+    results = folder(tmp_path / "images", *names)
+    what, _ = scoring.score_folders(Folders(results))
+    assert what == (
+        f"1 images, pix2pix results in {results}: x_fake_B, x_real_B "
+        "(ignored: 1 rec_A)."
+    )
+
+
+def test_the_source_names_whole_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = Folders(Path("out"), he=Path("he"), panels=("he", "fake_ihc"))
+    assert folders.as_source() == {
+        "predicted": str(tmp_path / "out"),
+        "he": str(tmp_path / "he"),
+        "panels": "he,fake_ihc",
+    }
 
 
 # Errors

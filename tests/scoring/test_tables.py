@@ -1,142 +1,191 @@
-import csv
 import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from he2ihc_keras.scoring import (
-    HE_COPY,
-    Score,
-    ScoredImage,
-    Scores,
+    PROTOCOLS,
+    Generated,
+    compare,
+    comparison_table,
+    explanation,
+    explanation_in_words,
+    score_images,
+    stain_table,
     table,
     verdict,
-    write_csv,
 )
+from he2ihc_keras.scoring.baselines import blurred
 
-BCI = Scores(
-    [
-        ScoredImage(
-            "00901_test_3+",
-            "3+",
-            {
-                "generated": Score(22.34, 0.312),
-                "mean_colour": Score(25.41, 0.49),
-                "he_copy": Score(6.02, 0.121),
-            },
-        ),
-        ScoredImage(
-            "00345_test_0",
-            "0",
-            {
-                "generated": Score(19.7, 0.416),
-                "mean_colour": Score(12.75, 0.648),
-                "he_copy": Score(12.06, 0.339),
-            },
-        ),
-    ],
-    mean_colour=(220, 214, 217),
-)
+LEVELS = ("0", "3+", "3+")
 
 
-def scores_of(generated, mean_colour, mean_colour_of="training IHC"):
-    scores = {"generated": Score(*generated), "mean_colour": Score(*mean_colour)}
-    return Scores([ScoredImage("a", None, scores)], (220, 214, 217), mean_colour_of)
+def ihc(seed, size=24):
+    rng = np.random.default_rng(seed)
+    return rng.integers(150, 256, (size, size, 3), np.uint8)
 
 
-def printed(scores):
-    console = Console(file=io.StringIO(), width=80)
-    console.print(table(scores))
+def near(image, amount, seed=9):
+    noise = np.random.default_rng(seed).normal(0, amount, image.shape)
+    return np.clip(image + noise, 0, 255).round().astype(np.uint8)
+
+
+def scored(count=12, amount=5, levels=None, **options):
+    images = [
+        Generated(
+            f"image_{n}",
+            levels and levels[n % len(levels)],
+            fake_ihc=near(ihc(n), amount, seed=100 + n),
+            ihc=ihc(n),
+            he=ihc(200 + n),
+        )
+        for n in range(count)
+    ]
+    return score_images(images, mean_colour=(220, 214, 217), **options)
+
+
+@pytest.fixture(scope="module")
+def scores():
+    return scored(levels=LEVELS)
+
+
+def printed(grid, width=80):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(grid)
     return [line.strip() for line in console.file.getvalue().splitlines()]
 
 
-def test_table_shows_all_images_then_each_level():
-    assert [line.split() for line in printed(BCI) if line][2:-2] == [
-        ["all", "2", "generated", "21.02", "0.364"],
-        ["mean", "colour", "of", "the", "training", "IHC", "19.08", "0.569"],
-        ["copy", "of", "the", "H&E", "9.04", "0.230"],
-        ["level", "0", "1", "generated", "19.70", "0.416"],
-        ["mean", "colour", "of", "the", "training", "IHC", "12.75", "0.648"],
-        ["copy", "of", "the", "H&E", "12.06", "0.339"],
-        ["level", "3+", "1", "generated", "22.34", "0.312"],
-        ["mean", "colour", "of", "the", "training", "IHC", "25.41", "0.490"],
-        ["copy", "of", "the", "H&E", "6.02", "0.121"],
+def test_table_shows_all_images_then_each_level(scores):
+    column = [str(cell) for cell in table(scores).columns[0].cells]
+    assert [cell for cell in column if cell] == ["all (12)", "0 (4)", "3+ (8)"]
+    assert [str(c) for c in table(scores).columns[1].cells][:4] == [
+        *("generated", "mean colour", "copy of H&E", "blurred real")
     ]
 
 
-def test_table_without_levels_has_one_block():
-    lines = " ".join(printed(scores_of((20, 0.4), (23, 0.6))))
-    assert lines.count("generated") == 1
-    assert "level" not in lines
+def test_means_stand_with_their_intervals(scores):
+    cells = list(table(scores).columns[2].cells)
+    assert cells[1] == scores.interval("psnr", "mean_colour").text("{:.2f}")
 
 
-def test_images_without_a_level_have_their_own_block_beside_levels():
-    none = replace(BCI.images[0], level=None)
-    headings = list(table(replace(BCI, images=(*BCI.images, none))).columns[0].cells)
-    assert headings[::3] == ["all", "level 0", "level 3+", "no level"]
+def test_the_best_of_a_block_is_bold_and_the_target_itself_never(scores):
+    soft = scored(amount=60)  # worse than the blurred target
+    cells = list(table(soft).columns[2].cells)
+    assert soft.mean("psnr") < soft.mean("psnr", "blurred_target")
+    assert [cell.startswith("[bold]") for cell in cells].index(True) != 3
+    assert not cells[3].startswith("[bold]")
+    assert table(scores).columns[2]._cells[0].startswith("[bold]")
 
 
-def test_table_says_when_no_training_set_was_given():
-    lines = printed(scores_of((20, 0.4), (23, 0.6), mean_colour_of="scored IHC"))
-    assert any("mean colour of the scored IHC" in line for line in lines)
-    assert lines[-1] == "Mean colour: RGB 220, 214, 217 (no training set given)."
+@pytest.mark.parametrize("make", [table, stain_table])
+def test_tables_fit_80_columns(make, scores):
+    assert max(map(len, printed(make(scores), width=200))) <= 80
 
 
-def test_the_best_of_a_block_is_bold():
-    rows = list(table(BCI).columns[3].cells)
-    assert rows[:3] == ["[bold]21.02[/bold]", "19.08", "9.04"]
+def test_stain_table_begins_with_the_real_ihc(scores):
+    rows = [[str(c) for c in column.cells] for column in stain_table(scores).columns]
+    assert rows[1] == [
+        *("real IHC", "generated", "mean colour", "copy of H&E", "blurred real"),
+        *("real IHC", "generated"),
+        *("real IHC", "generated"),
+    ]
+    assert rows[2][0] == f"{np.mean(scores.values('dab', 'real')):.3f}"
+    assert rows[3][0] == ""  # the real IHC has no error
 
 
-def test_table_fits_80_columns():
-    console = Console(file=io.StringIO(), width=200)
-    console.print(table(BCI))
-    assert max(map(len, console.file.getvalue().splitlines())) <= 80
+def test_tables_say_what_their_numbers_are(scores):
+    caption = table(scores).caption
+    assert "Protocol bci: native size" in caption
+    assert "that of the training IHC, RGB 220, 214, 217." in caption
+    assert "Levels are those of the slides, not of the patches." in caption
+    assert "95 % bootstrap over images, which may share slides." in caption
 
 
-def test_verdict_tells_the_margin_over_the_best_baseline():
-    assert verdict(BCI) == (
-        "PSNR: 1.94 dB above the best trivial baseline "
-        "(mean colour of the training IHC).\n"
-        "SSIM: 0.205 below the best trivial baseline "
-        "(mean colour of the training IHC)."
+def test_tables_say_what_was_not_known():
+    caption = table(scored(count=3, mean_colour_of="scored IHC")).caption
+    assert (
+        "that of the scored IHC, RGB 220, 214, 217 (no training set given)" in caption
+    )
+    assert "fewer than 10 images (3 here)" in caption
+    assert "Levels" not in caption
+
+
+def test_tables_say_over_which_slides(scores):
+    by_slide = scores.with_slides([str(n // 4) for n in range(12)], "names")
+    assert "bootstrap over 3 slides (from names)" in table(by_slide).caption
+
+
+def test_verdict_tells_the_margin_with_its_interval(scores):
+    first, *_ = verdict(scores).splitlines()
+    gain = compare(scores, scores, a_method="mean_colour").differences[0].gain
+    assert first == (
+        "PSNR: better than the best trivial baseline (mean colour) by "
+        f"{gain.value:.2f} dB [{gain.low:.2f}, {gain.high:.2f}]."
     )
 
 
 def test_verdict_of_the_baseline_itself_is_equal():
-    first = verdict(scores_of((20, 0.4), (20, 0.4))).splitlines()[0]
-    assert first == (
-        "PSNR: equal to the best trivial baseline (mean colour of the training IHC)."
+    images = [
+        Generated(str(n), None, np.full((24, 24, 3), 200, np.uint8), ihc(n))
+        for n in range(12)
+    ]
+    scores = score_images(images, mean_colour=(200, 200, 200))
+    assert verdict(scores).splitlines()[0] == (
+        "PSNR: equal to the best trivial baseline (mean colour)."
     )
 
 
-def test_csv_has_a_row_per_image(tmp_path):
-    write_csv(tmp_path / "scores.csv", BCI)
-    assert (tmp_path / "scores.csv").read_text() == (
-        "image,level,psnr,ssim,"
-        "mean_colour_psnr,mean_colour_ssim,he_copy_psnr,he_copy_ssim\n"
-        "00901_test_3+,3+,22.340000,0.312000,25.410000,0.490000,6.020000,0.121000\n"
-        "00345_test_0,0,19.700000,0.416000,12.750000,0.648000,12.060000,0.339000\n"
+def test_blur_is_named():
+    images = [Generated(str(n), None, blurred(ihc(n)), ihc(n)) for n in range(3)]
+    scores = score_images(images, mean_colour=(200, 200, 200))
+    assert (
+        f"Sharpness: {scores.mean('sharpness'):.2f} of the real IHC. The images are "
+        "blurred, and blur raises PSNR and SSIM."
+    ) in verdict(scores).splitlines()
+
+
+def test_dab_of_the_set_ends_the_verdict(scores):
+    r = scores.dab_correlation()
+    assert (
+        verdict(scores)
+        .splitlines()[-1]
+        .startswith(
+            f"DAB over the set: r = {r.value:.2f} [{r.low:.2f}, {r.high:.2f}] between"
+        )
     )
 
 
-def test_csv_keeps_odd_names_and_infinity(tmp_path):
-    scores = {"generated": Score(float("inf"), 1.0), "mean_colour": Score(20, 0.5)}
-    odd = Scores([ScoredImage('a, "b"', None, scores)], (0, 0, 0))
-    write_csv(tmp_path / "scores.csv", odd)
-    with open(tmp_path / "scores.csv", newline="") as file:
-        (row,) = csv.DictReader(file)
-    assert (row["image"], row["level"], float(row["psnr"])) == (
-        'a, "b"',
-        "",
-        float("inf"),
+def test_explanation_has_a_row_per_protocol(scores):
+    images = [
+        replace(
+            image,
+            scores={
+                method: {name: values[name] for name in ("psnr", "ssim")}
+                for method, values in image.scores.items()
+            },
+        )
+        for image in scores.images
+    ]
+    explained = [replace(scores, images=images, protocol=p) for p in PROTOCOLS.values()]
+    lines = " ".join(printed(explanation(explained), width=100))
+    assert all(name in lines for name in PROTOCOLS)
+    apart = scores.mean("psnr") - explained[2].mean("psnr")
+    assert explanation_in_words(explained) == (
+        f"The same images, up to {apart:.2f} dB in PSNR and 0.000 in SSIM apart."
     )
 
 
-def test_a_csv_that_fails_leaves_the_old_one(tmp_path):
-    path = tmp_path / "scores.csv"
-    path.write_text("old")
-    broken = Scores([ScoredImage("a", None, {HE_COPY: "not a score"})], (0, 0, 0))
-    with pytest.raises(AttributeError):
-        write_csv(path, broken)
-    assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
+def test_comparison_shows_both_means_and_the_gain(scores):
+    comparison = compare(scores, scores, a_method="mean_colour")
+    lines = printed(comparison_table(comparison, "mean_colour", "runs/[a]"))
+    gain = comparison.differences[0].gain
+    row = next(line for line in lines if line.startswith("all (12)"))
+    assert row.split()[2:5] == [
+        "PSNR",
+        f"{scores.mean('psnr', 'mean_colour'):.2f}",
+        f"{scores.mean('psnr'):.2f}",
+    ]
+    assert f"{gain.value:.2f} [{gain.low:.2f}, {gain.high:.2f}]" in row
+    assert "B: runs/[a]" in lines

@@ -1,0 +1,66 @@
+"""he2ihc-keras convert."""
+
+import math
+from pathlib import Path
+
+import click
+
+from he2ihc_keras.cli import console as consoles
+
+
+@click.command()
+@click.argument("weights", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The .keras file to make; it must not exist.",
+)
+@click.option(
+    "--dropout/--no-dropout",
+    default=None,
+    help="How a U-Net was trained; its file does not tell.  [default: --dropout]",
+)
+def convert(weights, out, dropout):
+    """Make a Keras model of weights that the authors' PyTorch code trained.
+
+    WEIGHTS is a state dict of PyramidPix2pix or pix2pix, as .pth, .safetensors or .npz:
+    a ResNet generator, a U-Net or a PatchGAN, with batch norm. Filters, blocks, depth
+    and dropout are read from it. A file that would run code is refused.
+
+    .pth takes `pip install 'he2ihc-keras[torch]'`, .safetensors takes
+    `pip install 'he2ihc-keras[safetensors]'`.
+
+    \b
+    Example:
+      he2ihc-keras convert latest_net_G.pth --out pyramid_pix2pix_bci.keras
+      he2ihc-keras predict pyramid_pix2pix_bci.keras BCI_dataset/HE/test --out stained
+    """
+    consoles.start_tensorflow()
+    from he2ihc_keras import export
+
+    try:
+        network, model = export.convert(weights, out, dropout=dropout)
+    except ImportError as error:  # of an extra
+        raise click.ClickException(str(error)) from error
+    options = ", ".join(f"{key} {value}" for key, value in network.options.items())
+    click.echo(f"Found: {network.name}, {options}; {_weights(model):,} weights.")
+    click.echo(f"Written: {out}")
+    click.echo(_next(network, out))
+    click.echo(
+        "Not for diagnosis. Weights fall under the terms of the data they were trained "
+        "on: those of BCI allow no commercial use, of derivatives neither."
+    )
+
+
+def _weights(model):
+    return sum(math.prod(variable.shape) for variable in model.trainable_variables)
+
+
+def _next(network, out):
+    if network.name == "patchgan":
+        return "A discriminator judges and does not stain: keras.models.load_model."
+    return (
+        f"  he2ihc-keras predict {out} HE_FOLDER --out stained\n"
+        "  he2ihc-keras score stained IHC_FOLDER --he HE_FOLDER"
+    )

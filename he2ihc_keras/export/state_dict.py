@@ -1,0 +1,168 @@
+"""State dicts on disk: names and arrays, read without running what a file holds."""
+
+import pickle
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+# What a torn .npz fails with
+_DAMAGE = (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+# Before it, a file made for the purpose got past `weights_only=True` (CVE-2025-32434,
+# CVE-2026-24747).
+_SAFE_TORCH = (2, 10)
+
+
+def read_state_dict(path: Path | str) -> dict[str, np.ndarray]:
+    """Names and arrays of a file of weights.
+
+    The content tells what a file is, whatever its ending: PyTorch's `.pth` in the zip
+    format of today or in that before version 1.6, `.safetensors`, or `.npz`. PyTorch's
+    files are pickles, which can hold code; they are read with `weights_only=True`,
+    which refuses all that is not a tensor.
+
+    Args:
+        path: The file.
+
+    Returns:
+        float32 arrays, whatever precision they were saved in, by the names and in the
+        axis order of the file.
+
+    Raises:
+        ValueError: If there is no such file, it is damaged, of another format, not a
+            flat table of arrays, or would run code.
+        ImportError: If its format needs a package that is not installed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist.")
+    return _reader(path)(path)
+
+
+def _reader(path) -> Callable[[Path], dict[str, np.ndarray]]:
+    with open(path, "rb") as file:
+        head = file.read(9)
+    if head[:2] == b"PK":
+        return _reader_of_zip(path)
+    if head[8:] == b"{":  # after eight bytes of length, a table of contents in JSON
+        return _read_safetensors
+    if head[:1] == b"\x80":  # a pickle
+        return _read_pytorch
+    raise ValueError(
+        f"{path} is no file of weights that can be read. Expected PyTorch's .pth, "
+        ".safetensors or .npz."
+    )
+
+
+def _reader_of_zip(path):
+    try:
+        with zipfile.ZipFile(path) as file:
+            names = file.namelist()
+    except zipfile.BadZipFile as error:
+        raise ValueError(_damage(path, error)) from error
+    if any(name.endswith("/constants.pkl") for name in names):
+        raise ValueError(_refusal(path, "a TorchScript program"))
+    if any(name.endswith("/data.pkl") for name in names):
+        return _read_pytorch
+    if names and all(name.endswith(".npy") for name in names):
+        return _read_npz
+    if "model.weights.h5" in names:
+        raise ValueError(f"{path} is a Keras model already.")
+    raise ValueError(
+        f"{path} is an archive of {some(names)}. Unpack it, and give the file of "
+        "weights in it: .pth, .safetensors or .npz."
+    )
+
+
+def _read_pytorch(path):
+    torch = _import_torch(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        called = re.search(r"GLOBAL (\S+)", str(error))
+        if called is None:
+            raise ValueError(_damage(path, "its pickle cannot be read")) from error
+        raise ValueError(_refusal(path, called[1])) from error
+    except Exception as error:  # what a torn pickle fails with, nobody lists
+        raise ValueError(_damage(path, error)) from error
+    _check_is_flat(path, state, torch.Tensor)
+    return {name: tensor.float().numpy() for name, tensor in state.items()}
+
+
+def _import_torch(path):
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError(
+            f"{path} is a file of PyTorch, which takes torch to read. "
+            "Install it: pip install 'he2ihc-keras[torch]'"
+        ) from error
+    if tuple(map(int, torch.__version__.split(".")[:2])) < _SAFE_TORCH:
+        raise ImportError(
+            f"torch {torch.__version__} can be made to run code that a file holds. "
+            "Install a newer one: pip install 'he2ihc-keras[torch]'"
+        )
+    return torch
+
+
+def _refusal(path, code):
+    return (
+        f"{path} is refused: it holds {code}, which is code and could do harm. None of "
+        "it was run. Expected tensors alone, as `torch.save(network.state_dict(), "
+        "path)` writes them."
+    )
+
+
+def _read_safetensors(path):
+    try:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+    except ImportError as error:
+        raise ImportError(
+            f"{path} is a file of safetensors, which takes that package to read. "
+            "Install it: pip install 'he2ihc-keras[safetensors]'"
+        ) from error
+    try:
+        return _as_float32(load_file(path))
+    except (SafetensorError, TypeError, ValueError) as error:
+        raise ValueError(_damage(path, error)) from error
+
+
+def _read_npz(path):
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return _as_float32({name: file[name] for name in file.files})
+    except _DAMAGE as error:
+        raise ValueError(_damage(path, error)) from error
+
+
+def _as_float32(arrays):
+    return {name: np.asarray(array, "float32") for name, array in arrays.items()}
+
+
+def _check_is_flat(path, state, tensor):
+    is_flat = isinstance(state, Mapping) and all(
+        isinstance(key, str) and isinstance(value, tensor)
+        for key, value in state.items()
+    )
+    if not is_flat:
+        kind = type(state).__name__
+        found = some(state) if isinstance(state, Mapping) else f"a {kind}"
+        raise ValueError(
+            f"{path} holds {found}. Expected the state dict of one network, names and "
+            "tensors, as `torch.save(network.state_dict(), path)` writes it."
+        )
+
+
+def _damage(path, error):
+    return f"{path} is damaged: {str(error) or 'it ends too early'}"
+
+
+def some(names: Iterable, limit: int = 4) -> str:
+    """The first few of many names."""
+    names = [str(name) for name in names]
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return (", ".join(names[:limit]) or "nothing") + more

@@ -1,0 +1,131 @@
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from he2ihc_keras.cli import main
+from he2ihc_keras.data.images import read_image, write_image
+from helpers import noise_image, reference
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def ok(*arguments):
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def weights(folder, network):
+    path = folder / f"{network}.npz"
+    np.savez(path, **reference(f"{network}/weights"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
+    """The authors' network with dropout layers, converted."""
+    folder = tmp_path_factory.mktemp("converted")
+    ok("convert", weights(folder, "resnet_dropout"), "--out", folder / "model.keras")
+    return folder / "model.keras"
+
+
+# convert
+
+
+def test_convert_says_what_it_found_and_what_comes_next(tmp_path):
+    out = tmp_path / "model.keras"
+    assert ok("convert", weights(tmp_path, "resnet_dropout"), "--out", out) == (
+        "Found: pyramid_pix2pix, filters 8, blocks 9, dropout 0.5; 181,075 weights.\n"
+        f"Written: {out}\n"
+        f"  he2ihc-keras predict {out} HE_FOLDER --out stained\n"
+        "  he2ihc-keras score stained IHC_FOLDER --he HE_FOLDER\n"
+        "Not for diagnosis. Weights fall under the terms of the data they were trained "
+        "on: those of BCI allow no commercial use, of derivatives neither.\n"
+    )
+
+
+def test_convert_offers_no_staining_with_a_discriminator(tmp_path):
+    path = weights(tmp_path, "patchgan")
+    output = ok("convert", path, "--out", tmp_path / "patchgan.keras")
+    assert "Found: patchgan, filters 8; " in output
+    assert "he2ihc-keras predict" not in output
+
+
+@pytest.mark.parametrize(
+    ("options", "rate"), [([], 0.5), (["--dropout"], 0.5), (["--no-dropout"], 0.0)]
+)
+def test_convert_takes_the_dropout_of_a_unet_from_an_option(tmp_path, options, rate):
+    path, out = weights(tmp_path, "unet_6downs"), tmp_path / "model.keras"
+    output = ok("convert", path, "--out", out, *options)
+    assert f"Found: pix2pix, filters 8, depth 6, dropout {rate}; " in output
+
+
+def test_convert_does_not_replace_a_file(generator):
+    result = run("convert", generator.parent / "resnet_dropout.npz", "--out", generator)
+    assert result.exit_code == 1
+    assert result.output == f"Error: {generator} exists. Choose another --out.\n"
+
+
+def test_convert_names_the_extra_that_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    path = tmp_path / "latest_net_G.pth"
+    path.write_bytes(b"\x80\x02}q\x00.")
+    result = run("convert", path, "--out", tmp_path / "model.keras")
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: {path} is a file of PyTorch, which takes torch to read. "
+        "Install it: pip install 'he2ihc-keras[torch]'\n"
+    )
+
+
+# predict, in the modes of the authors' test
+
+
+@pytest.fixture
+def he(tmp_path):
+    write_image(tmp_path / "he.png", noise_image(32, 32))
+    return tmp_path / "he.png"
+
+
+def stained(generator, he, *options):
+    out = he.with_name("-".join(["stained", *options]))
+    output = ok("predict", generator, he, "--out", out, *options)
+    return output.replace(str(out), "OUT"), read_image(out / he.name)
+
+
+def test_predict_says_the_modes_that_are_not_the_default(generator, he):
+    options = ("--statistics", "image", "--dropout", "on", "--seed", "3")
+    output, _ = stained(generator, he, *options)
+    assert output == (
+        "1 of 1 images stained: OUT\n"
+        "Modes: statistics of each image, dropout on, seed 3.\n"
+    )
+    assert stained(generator, he)[0] == "1 of 1 images stained: OUT\n"
+
+
+def test_predict_stains_otherwise_in_other_modes(generator, he):
+    drop = ("--dropout", "on")
+    options = [(), ("--statistics", "image"), drop, (*drop, "--seed", "1")]
+    images = [stained(generator, he, *each)[1] for each in options]
+    assert len({image.tobytes() for image in images}) == len(options)
+
+
+def test_predict_stains_the_same_with_the_same_seed(generator, he):
+    options = ("--dropout", "on", "--seed", "5")
+    first, second = (stained(generator, he, *options)[1] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_predict_refuses_a_mode_that_the_network_lacks(tmp_path, he):
+    path, model = weights(tmp_path, "resnet_nodropout"), tmp_path / "model.keras"
+    ok("convert", path, "--out", model)
+    result = run("predict", model, he, "--out", tmp_path / "out", "--dropout", "on")
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: Model 'pyramid_pix2pix' has no dropout layers. "
+        "Stain with dropout off.\n"
+    )

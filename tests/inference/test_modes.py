@@ -1,0 +1,202 @@
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from he2ihc_keras import models
+from he2ihc_keras.inference import Modes, Stainer, stain_image, with_modes
+from he2ihc_keras.inference.modes import ImageNormalization, SteadyDropout
+from he2ihc_keras.models import pyramid_pix2pix
+from helpers import (
+    dtype_policy,
+    lively_generator,
+    load_pytorch,
+    noise_image,
+    perturb,
+    random_images,
+    reference,
+    refusal,
+    relative_error,
+    saved_and_loaded,
+    to_channels_last,
+)
+
+AS_TESTED = Modes("image", dropout=True)
+[HE] = random_images(1, (3, 32, 32))
+
+
+def authors_generator():
+    generator = pyramid_pix2pix.build(filters=8, dropout=0.0)
+    load_pytorch(generator, reference("resnet_nodropout/weights"))
+    return generator
+
+
+# Statistics
+
+
+def test_statistics_of_each_image_give_the_authors_test_mode():
+    network = reference("resnet_nodropout")
+    generator = with_modes(authors_generator(), Modes("image"))
+    expected = to_channels_last(network["output_batch_statistics_per_image"])
+    actual = generator(to_channels_last(network["input"]))
+    assert relative_error(actual, expected) < 5e-6
+
+
+def test_image_is_normalised_by_its_own_mean_and_biased_variance():
+    norm = ImageNormalization(epsilon=1e-5)
+    features = np.random.default_rng(0).normal(3, 2, (2, 5, 7, 4)).astype("float32")
+    norm.build(features.shape)
+    norm.gamma.assign([1, 2, 3, 4])
+    norm.beta.assign([4, 3, 2, 1])
+    mean = features.mean(axis=(1, 2), keepdims=True)
+    deviation = np.sqrt(features.var(axis=(1, 2), keepdims=True) + 1e-5)
+    expected = (features - mean) / deviation * [1, 2, 3, 4] + [4, 3, 2, 1]
+    np.testing.assert_allclose(norm(features), expected, atol=1e-5)
+
+
+def test_running_statistics_neither_count_nor_move():
+    twin = with_modes(lively_generator("pyramid_pix2pix"), Modes("image"))
+    before = np.asarray(twin(HE))
+    for layer in twin.layers:
+        if isinstance(layer, ImageNormalization):
+            layer.moving_mean.assign(layer.moving_mean + 5.0)
+    weights = twin.get_weights()
+    np.testing.assert_array_equal(twin(HE), before)
+    assert all(map(np.array_equal, twin.get_weights(), weights))
+
+
+# Dropout
+
+
+def test_half_of_the_units_are_dropped_and_the_others_doubled():
+    dropped = np.asarray(SteadyDropout(0.5, seed=3)(np.ones((1, 64, 64, 8))))
+    assert set(np.unique(dropped)) == {0.0, 2.0}
+    assert abs(dropped.mean() - 1) < 5 / np.sqrt(dropped.size)  # five deviations
+
+
+def test_seed_and_layer_choose_the_units():
+    def dropped(seed):
+        twin = with_modes(two_dropouts(), Modes(dropout=True, seed=seed))
+        return [np.asarray(kept) for kept in twin(np.ones((1, 32, 32, 3)))]
+
+    (first, second), again, (other, _) = dropped(1), dropped(1), dropped(2)
+    np.testing.assert_array_equal([first, second], again)
+    assert np.any(first != second)
+    assert np.any(first != other)
+
+
+def two_dropouts():
+    he = keras.Input((32, 32, 3))
+    return keras.Model(he, [keras.layers.Dropout(0.5)(he) for _ in range(2)])
+
+
+def test_image_is_stained_alike_alone_beside_others_and_after_others():
+    generator = with_modes(lively_generator("pyramid_pix2pix"), AS_TESTED)
+    together = np.asarray(generator(HE))
+    alone = np.concatenate([generator(image[None]) for image in HE[::-1]])[::-1]
+    np.testing.assert_allclose(alone, together, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("attn_pyramid", {"blocks": 1}),
+        ("pix2pix", {"depth": 6}),
+        ("pyramid_pix2pix", {"blocks": 1}),
+    ],
+)
+def test_each_mode_gives_another_image(name, options):
+    generator = perturb(models.build(name, filters=4, **options))
+    [he] = random_images(1, (1, 64, 64))
+    modes = [Modes(), Modes("image"), Modes(dropout=True), AS_TESTED]
+    images = [np.asarray(with_modes(generator, each)(he)) for each in modes]
+    for one, other in itertools.combinations(images, 2):
+        assert np.abs(one - other).max() > 1e-3
+
+
+# The generator
+
+
+@pytest.mark.parametrize("modes", [Modes(), Modes(seed=7)])
+def test_default_modes_leave_the_generator_as_it_is(modes):
+    generator = lively_generator("unet")  # without norm and dropout
+    assert with_modes(generator, modes) is generator
+
+
+def test_other_modes_leave_the_generator_alone():
+    generator = lively_generator("pyramid_pix2pix")
+    before = np.asarray(generator(HE))
+    twin = with_modes(generator, AS_TESTED)
+    twin(HE)
+    np.testing.assert_array_equal(generator(HE), before)
+    assert all(map(np.array_equal, twin.get_weights(), generator.get_weights()))
+
+
+def test_generator_trained_in_bfloat16_runs_in_float32():
+    with dtype_policy("mixed_bfloat16"):
+        mixed = lively_generator("pyramid_pix2pix")
+    plain = with_modes(lively_generator("pyramid_pix2pix"), AS_TESTED)
+    np.testing.assert_array_equal(with_modes(mixed, AS_TESTED)(HE), plain(HE))
+
+
+def stainer_in(modes):
+    return Stainer(with_modes(lively_generator("pyramid_pix2pix"), modes))
+
+
+def test_saved_stainer_keeps_its_modes():
+    stainer, he = stainer_in(AS_TESTED), noise_image(13, 18)
+    image = stain_image(stainer, he)
+    np.testing.assert_array_equal(stain_image(saved_and_loaded(stainer), he), image)
+    assert np.any(image != stain_image(stainer_in(Modes()), he))
+
+
+def test_graph_of_unknown_size_stains_as_a_call_does():
+    stainer, he = stainer_in(AS_TESTED), noise_image(13, 18)[None]
+    unknown = tf.TensorSpec((None, None, None, 3), tf.uint8)
+    graph = tf.function(lambda he: stainer(he), input_signature=[unknown])
+    off = np.abs(np.asarray(graph(he)).astype(int) - np.asarray(stainer(he)))
+    assert off.max() <= 1
+
+
+# What is refused
+
+
+def test_statistics_of_each_image_need_batch_norm():
+    assert refusal(with_modes, lively_generator("unet"), Modes("image")) == (
+        "Model 'unet' has no batch norm, so statistics of each image change nothing. "
+        "Stain with running statistics."
+    )
+
+
+def test_dropout_needs_layers_that_drop():
+    generator = pyramid_pix2pix.build(filters=2, blocks=1, dropout=0)
+    assert refusal(with_modes, generator, AS_TESTED) == (
+        "Model 'pyramid_pix2pix' has no dropout layers. Stain with dropout off."
+    )
+
+
+def test_unknown_statistics_are_refused_with_the_known():
+    assert refusal(Modes, "batch") == (
+        "Unknown statistics 'batch'. Known: running, image."
+    )
+
+
+def test_negative_seed_is_refused():
+    assert refusal(Modes, seed=-1) == "`seed` must be 0 or more. Received: -1."
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("modes", "words"),
+    [
+        (Modes(), "running statistics, dropout off"),
+        (AS_TESTED, "statistics of each image, dropout on, seed 0"),
+        (Modes(dropout=True, seed=3), "running statistics, dropout on, seed 3"),
+    ],
+)
+def test_modes_say_what_they_are(modes, words):
+    assert modes.in_words() == words
