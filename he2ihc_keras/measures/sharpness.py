@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from he2ihc_keras.measures.similarity import _check_image, _check_pair, _size
+from he2ihc_keras.measures.checks import check_image, check_pair, size_text
 
 # As in `skimage.color.rgb2gray`
 _LUMINANCE = np.array([0.2125, 0.7154, 0.0721], np.float32)
@@ -24,11 +24,11 @@ def gradient_energy(image: np.ndarray) -> float:
         TypeError: If the image is not a uint8 array.
         ValueError: If the image is not RGB, or is below 2 x 2 pixels.
     """
-    _check_image("image", image)
+    check_image("image", image)
     if min(image.shape[:2]) < 2:
         raise ValueError(
             "A gradient needs 2 x 2 pixels or more. "
-            f"Received: {_size(image)} (width x height)."
+            f"Received: {size_text(image)} (width x height)."
         )
     down, right = np.gradient(image @ _LUMINANCE)
     return float(np.mean(down**2 + right**2, dtype=np.float64))
@@ -51,7 +51,7 @@ def sharpness_ratio(ihc: np.ndarray, fake_ihc: np.ndarray) -> float:
         ValueError: If an image is not RGB or is below 2 x 2 pixels, or the two differ
             in size.
     """
-    _check_pair(ihc, fake_ihc)
+    check_pair(ihc, fake_ihc)
     real, fake = gradient_energy(ihc), gradient_energy(fake_ihc)
     if real == 0:
         return 1.0 if fake == 0 else math.inf

@@ -8,6 +8,8 @@ and torchmetrics measure SSIM under a Gaussian window, here `gaussian_ssim`, whi
 
 import numpy as np
 
+from he2ihc_keras.measures.checks import check_pair, size_text
+
 _UNIFORM_WINDOW, _GAUSSIAN_WINDOW = 7, 11
 # A strip of this many rows stays in the processor's cache: 2.4 times faster on
 # 1024 x 1024 pixels than one call of scikit-image, in 9 MB rather than 128 MB.
@@ -31,7 +33,7 @@ def psnr(ihc: np.ndarray, fake_ihc: np.ndarray) -> float:
     """
     from skimage.metrics import peak_signal_noise_ratio
 
-    _check_pair(ihc, fake_ihc)
+    check_pair(ihc, fake_ihc)
     with np.errstate(divide="ignore"):  # identical images: 255**2 / 0 = inf
         return float(peak_signal_noise_ratio(ihc, fake_ihc, data_range=255))
 
@@ -90,7 +92,7 @@ def gaussian_ssim(ihc: np.ndarray, fake_ihc: np.ndarray) -> float:
 def _ssim(ihc, fake_ihc, window, **options):
     from skimage.metrics import structural_similarity
 
-    _check_pair(ihc, fake_ihc)
+    check_pair(ihc, fake_ihc)
     _check_window_fits(ihc, window)
     # Each window lies in exactly one strip, so the strips' means, weighted by their
     # rows of windows, are the mean over the whole image.
@@ -109,39 +111,9 @@ def _ssim(ihc, fake_ihc, window, **options):
     return float(total / rows)
 
 
-def _check_pair(ihc, fake_ihc):
-    for name, image in (("ihc", ihc), ("fake_ihc", fake_ihc)):
-        _check_image(name, image)
-    if ihc.shape != fake_ihc.shape:
-        raise ValueError(
-            "`ihc` and `fake_ihc` must have one size. Received: "
-            f"{_size(ihc)} and {_size(fake_ihc)} (width x height). Score at the size "
-            "of the real IHC."
-        )
-
-
-def _check_image(name, image):
-    if getattr(image, "dtype", None) != np.uint8:
-        received = getattr(image, "dtype", type(image).__name__)
-        raise TypeError(
-            f"`{name}` must be a uint8 array in [0, 255]. Received: {received}. "
-            "Convert a network's output with `he2ihc_keras.data.images.to_uint8`."
-        )
-    if image.ndim != 3 or image.shape[-1] != 3:
-        raise ValueError(
-            f"`{name}` must be RGB, of shape (height, width, 3). "
-            f"Received: {image.shape}."
-        )
-
-
 def _check_window_fits(image, window):
     if min(image.shape[:2]) < window:
         raise ValueError(
             f"SSIM needs {window} x {window} pixels or more, the size of its window. "
-            f"Received: {_size(image)} (width x height)."
+            f"Received: {size_text(image)} (width x height)."
         )
-
-
-def _size(image):
-    height, width = image.shape[:2]
-    return f"{width} x {height}"

@@ -20,9 +20,10 @@ import numpy as np
 import he2ihc_keras
 from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.data.pairs import size_text
+from he2ihc_keras.measures import stains
 from he2ihc_keras.scoring.measured import MEASURES, OF_ONE_IMAGE
 from he2ihc_keras.scoring.protocols import protocol as protocol_named
-from he2ihc_keras.scoring.scores import GENERATED, METHODS, ScoredImage, Scores
+from he2ihc_keras.scoring.scores import GENERATED, METHODS, REAL, ScoredImage, Scores
 
 _PROVENANCE = ("protocol", "he2ihc_keras", "names_sha256")
 
@@ -103,6 +104,7 @@ def record(scores: Scores, source: Mapping[str, Any] | None = None) -> dict[str,
         "mean_colour_of": scores.mean_colour_of,
         "slides_from": scores.slides_from,
         "means": _means(scores),
+        "dab": _dab(scores),
         "dab_histograms": {m: h.tolist() for m, h in scores.dab_histograms.items()},
         "note": "Research only, not for diagnosis.",
     }
@@ -126,6 +128,20 @@ def _means(scores):
             for name, interval in intervals.items()
         }
     return means
+
+
+def _dab(scores):
+    """DAB of each method over the whole set, against that of the real IHC."""
+    real = scores.dab_histograms.get(REAL)
+    return {
+        method: {
+            "pearson_r": [_number(b) for b in scores.dab_correlation(method)],
+            "wasserstein_od": stains.wasserstein_distance(real, histogram),
+            "jensen_shannon_bits": stains.jensen_shannon_divergence(real, histogram),
+        }
+        for method, histogram in scores.dab_histograms.items()
+        if method != REAL
+    }
 
 
 def _number(value):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import he2ihc_keras
+from he2ihc_keras.measures import wasserstein_distance
 from he2ihc_keras.scoring import (
     PROTOCOLS,
     Generated,
@@ -81,6 +82,14 @@ def test_the_record_tells_what_was_scored(path, scores):
     assert (record["images"], record["sizes"]) == (2, {"16 x 16": 2})
     assert record["source"] == {"run": "runs/a"}
     assert record["means"]["he_copy"]["psnr"][0] == scores.mean("psnr", "he_copy")
+
+
+def test_the_record_tells_the_dab_of_the_set(path, scores):
+    dab = json.loads(path.with_suffix(".json").read_text())["dab"]
+    assert set(dab) == set(scores.methods)
+    real, fake = (scores.dab_histograms[m] for m in ("real", "generated"))
+    assert dab["generated"]["wasserstein_od"] == wasserstein_distance(real, fake)
+    assert dab["generated"]["pearson_r"][0] == scores.dab_correlation().value
 
 
 def test_an_infinite_score_survives(tmp_path, scores):
