@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from he2ihc_keras.scoring import statistics
 from he2ihc_keras.scoring.measured import MEASURES, PSNR, Measure
-from he2ihc_keras.scoring.problems import shortened
+from he2ihc_keras.scoring.results.problems import shortened
 from he2ihc_keras.scoring.scores import GENERATED, Scores
 from he2ihc_keras.scoring.statistics import Interval
 

@@ -13,10 +13,14 @@ from he2ihc_keras.measures.stains import RUIFROK_JOHNSTON, StainVectors
 from he2ihc_keras.scoring import protocols
 from he2ihc_keras.scoring.baselines import flat_image, mean_colour
 from he2ihc_keras.scoring.images import Generated, Ruler, collect, measure
-from he2ihc_keras.scoring.layouts import open_folder
 from he2ihc_keras.scoring.protocols import BCI, Protocol
-from he2ihc_keras.scoring.result_files import IHC
-from he2ihc_keras.scoring.results import ResultFiles, Results, find_results
+from he2ihc_keras.scoring.results import (
+    IHC,
+    ResultFiles,
+    Results,
+    find_results,
+    open_folder,
+)
 from he2ihc_keras.scoring.scores import (
     GENERATED,
     MEAN_COLOUR,

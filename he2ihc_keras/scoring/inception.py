@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from he2ihc_keras.measures import frechet_distance, kernel_distance, rank_note
-from he2ihc_keras.scoring.result_files import AnyImage, pixels_of
+from he2ihc_keras.scoring.results import AnyImage, pixels_of
 from he2ihc_keras.scoring.streaming import Progress, stream
 
 if TYPE_CHECKING:

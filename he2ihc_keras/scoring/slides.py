@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from he2ihc_keras.data.images import IMAGE_SUFFIXES
-from he2ihc_keras.scoring.problems import shortened
+from he2ihc_keras.scoring.results.problems import shortened
 
 # slide_row_column, as MIST names its patches: 14M2102785_23_16
 MIST_PATTERN = r"^(\d+M\d+)_\d+_\d+$"

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Set
 from os.path import commonprefix
 
-from he2ihc_keras.scoring.layouts import LABELS, OTHER_LABELS
-from he2ihc_keras.scoring.result_files import FAKE_IHC, HE, IHC, ImageFile, ImageSet
+from he2ihc_keras.scoring.results.files import FAKE_IHC, HE, IHC, ImageFile, ImageSet
+from he2ihc_keras.scoring.results.layouts import LABELS, OTHER_LABELS
 
 # Without regard to case. A and B are those of data sets in one folder, `x_A.png` beside
 # `x_B.png`; BCI's own names end in a HER2 level, `_1+`, which is never taken off.

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from he2ihc_keras.data.pairs import size_text
-from he2ihc_keras.scoring.result_files import (
+from he2ihc_keras.scoring.results.files import (
     FAKE_IHC,
     HE,
     IHC,

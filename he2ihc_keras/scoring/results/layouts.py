@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from he2ihc_keras.data.images import IMAGE_SUFFIXES
-from he2ihc_keras.scoring.problems import shortened
-from he2ihc_keras.scoring.result_files import (
+from he2ihc_keras.scoring.results.files import (
     FAKE_IHC,
     HE,
     IHC,
@@ -21,6 +20,7 @@ from he2ihc_keras.scoring.result_files import (
     ImageFile,
     ImageSet,
 )
+from he2ihc_keras.scoring.results.problems import shortened
 
 LABELS = {FAKE_IHC: "fake_B", IHC: "real_B", HE: "real_A"}
 # CycleGAN's way back, and what it and CUT make of an image that needs no change.

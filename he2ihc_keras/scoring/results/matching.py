@@ -4,17 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from he2ihc_keras.scoring.endings import match_he, match_names
-from he2ihc_keras.scoring.layouts import ResultFolder, open_folder
-from he2ihc_keras.scoring.problems import (
-    doubled_texts,
-    lacking_text,
-    names_text,
-    size_of,
-    sizes_text,
-    unreadable_text,
-)
-from he2ihc_keras.scoring.result_files import (
+from he2ihc_keras.scoring.results.endings import match_he, match_names
+from he2ihc_keras.scoring.results.files import (
     FAKE_IHC,
     HE,
     IHC,
@@ -23,8 +14,15 @@ from he2ihc_keras.scoring.result_files import (
     ImageSets,
     ResultFiles,
 )
-
-__all__ = ["ImageFile", "ResultFiles", "Results", "find_results"]
+from he2ihc_keras.scoring.results.layouts import ResultFolder, open_folder
+from he2ihc_keras.scoring.results.problems import (
+    doubled_texts,
+    lacking_text,
+    names_text,
+    size_of,
+    sizes_text,
+    unreadable_text,
+)
 
 
 @dataclass(frozen=True)
