@@ -198,17 +198,13 @@ def _explain(predicted, target, is_run, out, options, console):
 def _how(options):
     """Protocol, stain vectors and slides, as the library takes them."""
     from he2ihc_keras import scoring
-    from he2ihc_keras.measures import stains
+    from he2ihc_keras.measures import RUIFROK_JOHNSTON, parse_stain_vectors
 
-    vectors = options.get("stain_vectors")
+    text, regex = options.get("stain_vectors"), options.get("slide_regex")
     return {
         "protocol": scoring.protocol(options.get("protocol") or "bci"),
-        "vectors": (
-            stains.parse_stain_vectors(vectors) if vectors else stains.RUIFROK_JOHNSTON
-        ),
-        "slides": scoring.SlideSource(
-            options.get("slide_regex"), options.get("groups")
-        ),
+        "vectors": parse_stain_vectors(text) if text else RUIFROK_JOHNSTON,
+        "slides": scoring.SlideSource(regex, options.get("groups")),
     }
 
 

@@ -1,5 +1,13 @@
 """What can be measured on a generated IHC patch and its real partner."""
 
+from he2ihc_keras.measures.deconvolution import (
+    RUIFROK_JOHNSTON,
+    StainVectors,
+    dab_density,
+    parse_stain_vectors,
+    stain_densities,
+    white_point,
+)
 from he2ihc_keras.measures.features import (
     KernelDistance,
     frechet_distance,
@@ -12,23 +20,17 @@ from he2ihc_keras.measures.stains import (
     BLUR_SIGMA,
     DAB_BINS,
     DAB_POSITIVE,
-    RUIFROK_JOHNSTON,
     StainComparison,
     StainMeasures,
-    StainVectors,
     blurred_correlation,
     compare_stains,
-    dab_density,
     dab_histogram,
     dice,
     focal_optical_density,
     jensen_shannon_divergence,
     measure_stains,
-    parse_stain_vectors,
     positive_fraction,
-    stain_densities,
     wasserstein_distance,
-    white_point,
 )
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any
 
 from he2ihc_keras.data.pairs import level_of
 from he2ihc_keras.measures import psnr
-from he2ihc_keras.measures.stains import RUIFROK_JOHNSTON, StainVectors
+from he2ihc_keras.measures.deconvolution import RUIFROK_JOHNSTON, StainVectors
 from he2ihc_keras.scoring import protocols
 from he2ihc_keras.scoring.baselines import flat_image, mean_colour
 from he2ihc_keras.scoring.images import Generated, Ruler, collect, measure

@@ -7,11 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from he2ihc_keras.measures import psnr
+from he2ihc_keras.measures.deconvolution import RUIFROK_JOHNSTON, StainVectors
 from he2ihc_keras.measures.sharpness import sharpness_ratio
 from he2ihc_keras.measures.stains import (
-    RUIFROK_JOHNSTON,
     StainMeasures,
-    StainVectors,
     compare_stains,
     measure_stains,
 )

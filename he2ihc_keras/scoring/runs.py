@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from he2ihc_keras.data import Pair, find_pairs, read_image, read_pair
-from he2ihc_keras.measures.stains import RUIFROK_JOHNSTON, StainVectors
+from he2ihc_keras.measures.deconvolution import RUIFROK_JOHNSTON, StainVectors
 from he2ihc_keras.scoring.baselines import mean_colour
 from he2ihc_keras.scoring.images import score_images
 from he2ihc_keras.scoring.protocols import BCI, Protocol

@@ -8,22 +8,24 @@ from skimage.color import rgb_from_hdx, separate_stains
 from he2ihc_keras.data.images import read_image
 from he2ihc_keras.data.phantom import Appearance, make_pair
 from he2ihc_keras.measures import stains
-from he2ihc_keras.measures.stains import (
+from he2ihc_keras.measures.deconvolution import (
     RUIFROK_JOHNSTON,
     StainVectors,
+    dab_density,
+    parse_stain_vectors,
+    stain_densities,
+    white_point,
+)
+from he2ihc_keras.measures.stains import (
     blurred_correlation,
     compare_stains,
-    dab_density,
     dab_histogram,
     dice,
     focal_optical_density,
     jensen_shannon_divergence,
     measure_stains,
-    parse_stain_vectors,
     positive_fraction,
-    stain_densities,
     wasserstein_distance,
-    white_point,
 )
 from helpers import SHARED, refusal
 

@@ -4,12 +4,9 @@ import numpy as np
 import pytest
 
 from he2ihc_keras.measures import psnr, ssim
+from he2ihc_keras.measures.deconvolution import StainVectors
 from he2ihc_keras.measures.sharpness import sharpness_ratio
-from he2ihc_keras.measures.stains import (
-    StainVectors,
-    compare_stains,
-    measure_stains,
-)
+from he2ihc_keras.measures.stains import compare_stains, measure_stains
 from he2ihc_keras.scoring import MEASURES, Generated, score_images
 from he2ihc_keras.scoring.baselines import blurred
 from he2ihc_keras.scoring.measured import OF_ONE_IMAGE

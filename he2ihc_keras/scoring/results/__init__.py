@@ -1,7 +1,10 @@
 """Results as any method left them on disk: which image belongs to which.
 
-folders -> layouts (which images, of which role) -> endings (which names are one)
--> matching: a row per patch, or every problem in one message
+    folders -> layouts: which images, of which role
+            -> endings: which names are one
+            -> matching: a row per patch
+
+or every problem of names and sizes in one message, before anything is scored.
 """
 
 from he2ihc_keras.scoring.results.files import (
