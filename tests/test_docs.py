@@ -17,7 +17,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = {
     "attention_step.py": ["--size", "32", "--filters", "8"],
     "train_in_python.py": ["--epochs", "1", "--out", "{out}"],
+    "score_speed.py": ["--pairs", "10", "--size", "64"],
     "panel.py": ["{out}/run", "--out", "{out}/panel.png"],  # of the run before it
+    "black_unet.py": [
+        *("--steps", "2", "--seeds", "1", "--size", "32", "--filters", "2"),
+    ],
+    "report_table.py": ["--quick", "--seeds", "2", "--out", "{out}/table"],
 }
 
 

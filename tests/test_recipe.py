@@ -191,10 +191,15 @@ def test_recipe_needs_a_name_and_a_generator(missing):
             "fit.epochs, fit.decay_epochs, fit.batch_size, fit.learning_rate, "
             "fit.beta_1, fit.precision, fit.checkpoint_minutes, fit.seed",
         ),
-        ("generator.ngf", "generator.name, generator.filters, generator.depth"),
+        (
+            "generator.ngf",
+            "generator.name, generator.filters, generator.depth, "
+            "generator.normalization",
+        ),
         (
             "generator.input_shape",
-            "generator.name, generator.filters, generator.depth",
+            "generator.name, generator.filters, generator.depth, "
+            "generator.normalization",
         ),
     ],
 )
@@ -208,7 +213,8 @@ def test_quick_start_with_an_unknown_key_is_refused():
     recipe = unet(quick_start={"generator": {"ngf": 4}})
     assert refusal(recipe.quick) == (
         "Unknown key `generator.ngf`. "
-        "Known: generator.name, generator.filters, generator.depth."
+        "Known: generator.name, generator.filters, generator.depth, "
+        "generator.normalization."
     )
 
 

@@ -101,7 +101,8 @@ def test_an_unknown_argument_is_refused_with_the_known():
     with pytest.raises(TypeError) as error:
         models.build("unet", filter=32)
     assert str(error.value) == (
-        "Model 'unet' has no argument 'filter'. Known: input_shape, filters, depth."
+        "Model 'unet' has no argument 'filter'. "
+        "Known: input_shape, filters, depth, normalization."
     )
 
 
