@@ -11,6 +11,7 @@ _COMMANDS = {
     "predict": "Stain H&E images.",
     "score": "Score stained images beside trivial baselines.",
     "compare": "Say whether one result is better than another, or that it is noise.",
+    "report": "Write scores as a page for a colleague.",
     "export": "Write a SavedModel.",
     "convert": "Make a Keras model of published PyTorch weights.",
     "zoo": "List the models, or show the card of one.",

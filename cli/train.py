@@ -207,6 +207,7 @@ def _say_what_next(run, console):
         "",
         f"Look at   {samples[-1]}" if samples else "",
         f"Curves    tensorboard --logdir {run.logs}",
+        f"Report    he2ihc-keras report {run.path} --out report.html",
         f"Stain     he2ihc-keras predict {run.path} FOLDER --out stained",
         f"Hand on   he2ihc-keras export {run.path} --out {run.path.name}_saved_model",
         "Not for diagnosis.",

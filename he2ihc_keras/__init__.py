@@ -14,6 +14,7 @@ _ROOMS = (
     "training",
     "inference",
     "scoring",
+    "report",
     "export",
 )
 

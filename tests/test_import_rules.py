@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 # A room may import from those to its left.
 ROOMS = (
     *("layers", "losses", "measures", "models", "recipe", "data", "training"),
-    *("inference", "scoring", "export", "zoo", "cli"),
+    *("inference", "scoring", "report", "export", "zoo", "cli"),
 )
 # Computation that runs on every Keras backend
 BACKEND_FREE = ("layers", "losses", "models")

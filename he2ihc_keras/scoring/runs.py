@@ -15,6 +15,7 @@ from he2ihc_keras.scoring.streaming import Progress
 
 if TYPE_CHECKING:
     from he2ihc_keras.inference import Modes
+    from he2ihc_keras.recipe import Recipe
 
 
 def score_run(
@@ -52,7 +53,7 @@ def score_run(
     # Imported here: scores of two folders need neither Keras nor TensorFlow.
     from he2ihc_keras import inference
 
-    recipe, pairs = _recipe_and_pairs(Path(run), data)
+    recipe, pairs = recipe_and_pairs(Path(run), data)
     split, chosen = inference.held_out(pairs)
     slide_of_each, told_by = (slides or SlideSource()).of([p.name for p in chosen])
     modes = modes or inference.Modes()
@@ -76,7 +77,14 @@ def score_run(
     return what, scores.with_slides(slide_of_each, told_by)
 
 
-def _recipe_and_pairs(run, data):
+def recipe_and_pairs(
+    run: Path, data: Path | None
+) -> tuple["Recipe | None", Sequence[Pair]]:
+    """The recipe of a run or a `.keras` file, and the pairs that it is scored on.
+
+    Raises:
+        ValueError: If a `.keras` file comes without data, or `data` holds no pairs.
+    """
     from he2ihc_keras.inference import load_recipe
     from he2ihc_keras.training import RunFolder
 

@@ -1,0 +1,102 @@
+"""Training curves: the history of a run."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from he2ihc_keras.report import colours
+from he2ihc_keras.report.svg import Plot, Section, as_svg, new_figure, style
+
+Columns = Mapping[str, Sequence[float]]
+
+_VALIDATION = "val_"
+_RATE = "learning_rate"
+_PLAYERS = ("generator", "discriminator")
+# Axis of each plot, in their order. The losses of the two players differ in size.
+_PLOTS = {
+    "Loss": "loss",
+    "Loss of the generator": "loss",
+    "Loss of the discriminator": "loss",
+    "Validation PSNR": "dB",
+    "Validation SSIM": "SSIM",
+    "Learning rate": "learning rate",
+}
+_LEGEND_ROW = 19
+
+
+@style()
+def training(history: Path | None) -> Section:
+    """The curves of a run; no plots without a `history.csv`."""
+    columns = _read(history) if history and history.is_file() else {}
+    epochs = columns.pop("epoch", ())
+    plots = [
+        _curves(title, epochs, chosen)
+        for title in _PLOTS
+        if (chosen := {n: x for n, x in columns.items() if _plot_of(n) == title})
+        and epochs
+    ]
+    about = "Of the run that was scored, after each epoch. Dashed: validation."
+    return Section("Training", about, plots)
+
+
+def _plot_of(name: str) -> str:
+    """Title of the plot that shows a column."""
+    if name.endswith(_RATE):
+        return "Learning rate"
+    if name in ("val_psnr", "val_ssim"):
+        return f"Validation {name.removeprefix(_VALIDATION).upper()}"
+    player = name.removeprefix(_VALIDATION).partition("_")[0]
+    return f"Loss of the {player}" if player in _PLAYERS else "Loss"
+
+
+def _curves(title: str, epochs: Sequence[float], series: Columns) -> Plot:
+    terms = list(dict.fromkeys(name.removeprefix(_VALIDATION) for name in series))
+    rows = math.ceil(len(terms) / 2) if len(terms) > 1 else 0
+    figure, axes = new_figure(230 + _LEGEND_ROW * rows)
+    for name, values in series.items():
+        term = terms.index(name.removeprefix(_VALIDATION))
+        is_dashed = name.startswith(_VALIDATION) and len(series) > 1
+        axes.plot(
+            epochs,
+            values,
+            color=colours.SERIES[term % len(colours.SERIES)],
+            linestyle=(0, (3, 2)) if is_dashed else "-",
+            linewidth=1.6,
+            marker="o" if len(epochs) == 1 else "",
+            # One entry a term: that its dashes are validation is said once.
+            label=None if is_dashed else _spoken(name),
+        )
+    axes.set(xlabel="epoch", ylabel=_PLOTS[title])
+    axes.grid()
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if rows:
+        figure.legend(loc="outside lower left", ncols=2, columnspacing=1.2)
+    ends = ", ".join(f"{name} {values[-1]:.4g}" for name, values in series.items())
+    return Plot(
+        title,
+        as_svg(figure, f"curve-{title.lower().replace(' ', '-')}"),
+        f"{title} by epoch; after the last: {ends}.",
+    )
+
+
+def _spoken(name):
+    """A column as a legend says it; which plot it stands in says the player."""
+    for player in _PLAYERS:
+        if not name.endswith(_RATE):
+            name = name.removeprefix(f"{player}_")
+    return name.replace("_", " ")
+
+
+def _read(path: Path) -> dict[str, list[float]]:
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in (rows[0] if rows else ()) if name]
+    return {name: [_number(row[name]) for row in rows] for name in names}
+
+
+def _number(text):
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return math.nan
