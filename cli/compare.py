@@ -1,11 +1,13 @@
 """he2ihc-keras compare."""
 
+import difflib
 from pathlib import Path
 
 import click
 
 from he2ihc_keras.cli import console as consoles
 
+# As the methods of `scoring.Scores`, whose import would make --help slow
 _BASELINES = ("mean_colour", "he_copy", "blurred_target")
 
 
@@ -49,6 +51,13 @@ def _scores(name, other):
 
     if name in _BASELINES:
         return scoring.read_scores(Path(other))[0], name
+    if not Path(name).exists():
+        near = difflib.get_close_matches(name, _BASELINES, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise click.UsageError(
+            f"There is no {name}. Expected a run, a CSV of scores, or one of "
+            f"{', '.join(_BASELINES)}.{hint}"
+        )
     return scoring.read_scores(Path(name))[0], scoring.GENERATED
 
 

@@ -7,6 +7,8 @@ import click
 from he2ihc_keras.cli import console as consoles
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_EXPLAIN = "--explain, which shows PSNR and SSIM alone"
+# As `scoring.PROTOCOLS`, whose import would make --help slow
 _PROTOCOLS = ("bci", "bci-readme", "pooled", "gaussian")
 
 
@@ -98,7 +100,7 @@ def score(predicted, target, explain, out, **options):
     """
     console = consoles.stdout()
     is_run = target is None and _is_run(predicted)
-    _refuse_what_does_not_go(is_run, options)
+    _refuse_what_does_not_go(is_run, explain, options)
     _prepare(out)
     if explain:
         _explain(predicted, target, is_run, out, options, console)
@@ -228,8 +230,6 @@ def _show(scores, out, source, options, console):
     console.print(scoring.stain_table(scores))
     click.echo(scoring.verdict(scores))
     if out is not None:
-        vectors = _how(options)["vectors"]
-        source = {**source, "stain_vectors": vectors.source}
         scoring.write_scores(out, scores, source)
         click.echo(f"Each image: {out}; how it was scored: {out.with_suffix('.json')}")
 
@@ -240,16 +240,27 @@ def _prepare(out):
         return
     if out.suffix.lower() != ".csv":
         raise click.UsageError(f"--out must end in .csv. Received: {out}.")
+    from he2ihc_keras.scoring.record import check_place
+
+    check_place(out)
     out.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _refuse_what_does_not_go(is_run, options):
+def _refuse_what_does_not_go(is_run, explain, options):
     of_run = ("data", "statistics", "dropout", "seed")
     of_folders = ("he", "train_ihc", "panels", "features")
     if is_run:
         _refuse(of_folders, options, "a run; they come from --data")
     else:
         _refuse(of_run, options, "folders of images; use --he and --train-ihc")
+    if explain:
+        _refuse(
+            ("stain_vectors", "slide_regex", "groups", "features"), options, _EXPLAIN
+        )
+    if options["features"] and options["protocol"] == "bci-readme":
+        raise click.UsageError("--features are of whole images: not with bci-readme.")
+    if options["seed"] is not None and options["dropout"] != "on":
+        raise click.UsageError("--seed is that of --dropout on.")
 
 
 def _refuse(names, options, where):

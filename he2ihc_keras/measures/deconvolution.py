@@ -63,6 +63,11 @@ class StainVectors:
             [self.haematoxylin, self.dab, residual / np.linalg.norm(residual)]
         )
 
+    def in_words(self) -> str:
+        """Both vectors as `parse_stain_vectors` reads them, to six decimals."""
+        pairs = (self.haematoxylin, self.dab)
+        return " ".join(",".join(f"{value:.6f}" for value in v) for v in pairs)
+
 
 def parse_stain_vectors(text: str) -> StainVectors:
     """Stain vectors from what a user writes, haematoxylin before DAB.

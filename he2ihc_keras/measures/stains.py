@@ -21,7 +21,6 @@ from he2ihc_keras.measures.deconvolution import (
     dab_density,
     unmixed,
     white_of,
-    white_point,
 )
 
 # Optical density of DAB from which a pixel counts as positive. Chosen by looking: on
@@ -249,6 +248,7 @@ def measure_stains(
     image: np.ndarray,
     vectors: StainVectors = RUIFROK_JOHNSTON,
     *,
+    white: Sequence[float] | None = None,
     threshold: float = DAB_POSITIVE,
     sigma: float = BLUR_SIGMA,
 ) -> StainMeasures:
@@ -257,14 +257,17 @@ def measure_stains(
     Args:
         image: IHC patch, uint8 `(height, width, 3)` in [0, 255].
         vectors: Directions of the two stains; FOD has its own.
+        white: Colour of empty glass in grey levels, `(3,)`; `white_point(image)` if
+            not given.
         threshold: Optical density from which DAB is positive.
         sigma: Blur of the map that `compare_stains` correlates, in pixels.
 
     Raises:
         TypeError: If the image is not a uint8 array.
-        ValueError: If the image is not RGB, or `sigma` is negative.
+        ValueError: If the image is not RGB, `white` is not three positive numbers, or
+            `sigma` is negative.
     """
-    white = white_point(image)
+    white = white_of(image, white)
     dab = dab_density(image, vectors, white=white)
     positive = dab >= threshold
     return StainMeasures(

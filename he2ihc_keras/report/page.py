@@ -139,7 +139,7 @@ def _shown_cases(source: Source, sort_by: str, progress: Progress) -> ShownCases
 
 
 def _maps(source, chosen, progress) -> Iterator[cases.Maps]:
-    vectors = source.vectors
+    vectors = source.scores.vectors
     doing = "Staining the cases" if source.run else "Reading the cases"
     progress(doing, 0, len(chosen))
     images = read_images(source, [case.image for case in chosen])

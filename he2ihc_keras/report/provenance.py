@@ -21,7 +21,6 @@ _SAID = {
     "run": "Run",
     "data": "Data",
     "modes": "Generator",
-    "stain_vectors": "Stain vectors",
 }
 _APART = ("features",)  # stands below the tables
 _MAIN_PACKAGES = (
@@ -97,6 +96,8 @@ def _facts(source):
     facts = [
         ("Protocol", f"{protocol.name}: {protocol.summary}"),
         ("Source of the protocol", protocol.source.replace("`", "")),
+        ("Scale", scores.scale or "as the protocol has it"),
+        ("Stain vectors", scores.vectors.source),
         ("Slides", scores.slides_from or "not known"),
         ("Sizes (width x height)", _sizes(record.get("sizes", {}))),
         *_said(source),

@@ -8,16 +8,10 @@ from typing import Any
 
 from he2ihc_keras.data.pairs import size_text
 from he2ihc_keras.measures import psnr
-from he2ihc_keras.measures.deconvolution import (
-    RUIFROK_JOHNSTON,
-    StainVectors,
-    parse_stain_vectors,
-)
 from he2ihc_keras.scoring import Folders, Generated, ScoredImage, Scores, read_scores
 
 # A run stains alike on every machine, but for the rounding of its arithmetic.
 _SAME_PSNR = 0.1
-_BY_USER = "given by the user: "
 
 
 @dataclass(frozen=True)
@@ -65,20 +59,6 @@ class Source:
         """What a title calls the source: the last part of its path."""
         path = self.said.get("predicted") or self.run or self.path
         return Path(path).resolve().name
-
-    @property
-    def vectors(self) -> StainVectors:
-        """Stain vectors that DAB was measured with.
-
-        Raises:
-            ValueError: If the record names others than the user's or the default.
-        """
-        named = self.said.get("stain_vectors", RUIFROK_JOHNSTON.source)
-        if named.startswith(_BY_USER):
-            return parse_stain_vectors(named.removeprefix(_BY_USER))
-        if named != RUIFROK_JOHNSTON.source:
-            raise ValueError(f"The stain vectors {named!r} are not known.")
-        return RUIFROK_JOHNSTON
 
 
 def read_images(source: Source, chosen: Sequence[ScoredImage]) -> Iterator[Generated]:

@@ -26,11 +26,17 @@ def mean_colour(
     Raises:
         ValueError: If there is no image.
     """
+    sums = stream(
+        colour_sum, images, doing="Averaging the IHC colour", progress=progress
+    )
+    return mean_of_sums(sums)
+
+
+def mean_of_sums(sums: Iterable[tuple[np.ndarray, int]]) -> np.ndarray:
+    """The colour of `mean_colour`, from the `colour_sum` of each image."""
     total, pixels = np.zeros(3, np.int64), 0
-    for colour_sum, count in stream(
-        _colour_sum, images, doing="Averaging the IHC colour", progress=progress
-    ):
-        total += colour_sum
+    for of_image, count in sums:
+        total += of_image
         pixels += count
     if not pixels:
         raise ValueError("There is no image to take the mean colour of.")
@@ -58,7 +64,8 @@ def blurred(ihc: np.ndarray, sigma: float = TARGET_BLUR) -> np.ndarray:
     return np.rint(soft).astype(np.uint8)
 
 
-def _colour_sum(image):
+def colour_sum(image: AnyImage) -> tuple[np.ndarray, int]:
+    """Sum of an image's colours, int64 `(3,)`, and its number of pixels."""
     image = pixels_of(image)
     # In two steps, with whole rows added at a time: ten times faster than axis=(0, 1).
     rows = image.sum(axis=0, dtype=np.int64)

@@ -1,16 +1,22 @@
 """Two methods on the same images: which is better, by how much, and is it noise."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
 
 from he2ihc_keras.scoring import statistics
 from he2ihc_keras.scoring.measured import MEASURES, PSNR, Measure
 from he2ihc_keras.scoring.results.problems import shortened
 from he2ihc_keras.scoring.scores import GENERATED, Scores
-from he2ihc_keras.scoring.statistics import Interval
+from he2ihc_keras.scoring.statistics import FEWEST_TO_TELL, Interval
 
 # Files may have been written on two machines; other targets differ by more.
 _SAME = 1e-6
+
+Outcome = Literal["a", "b", "noise", "too few", "equal", "undefined"]
 
 
 @dataclass(frozen=True)
@@ -22,50 +28,82 @@ class Difference:
         a: Mean of the first method.
         b: Mean of the second.
         gain: How much better b is than a in the mean, image by image; below 0 where it
-            is worse. Of a measure that is best at 1, how much nearer to 1.
+            is worse. Of a ratio, by which factor it is nearer to 1.
+        clusters: How many slides, or images, this is from.
+        identical: Images of either method that are identical to the real one, where
+            that leaves the measure infinite.
     """
 
     measure: Measure
     a: float
     b: float
     gain: Interval
+    clusters: int
+    identical: int = 0
 
     @property
-    def is_noise(self) -> bool:
-        """Whether the images do not tell which of the two is better."""
-        return self.gain.contains(0.0) or not self.gain.has_bounds
+    def outcome(self) -> Outcome:
+        """What the images tell: `"b"` and `"a"` name the better method."""
+        if self.identical:
+            return "undefined"
+        if self.clusters < FEWEST_TO_TELL:
+            return "too few"
+        if self.gain.contains(self._no_gain):
+            return "noise"
+        if {self.measure.text(abs(bound)) for bound in self._logs} == {self._nothing}:
+            return "equal"
+        return "b" if self.gain.value > self._no_gain else "a"
+
+    @property
+    def is_nil(self) -> bool:
+        """Whether there is no difference at all."""
+        return set(self.gain) == {self._no_gain}
 
     def in_words(self, a: str = "A", b: str = "B") -> str:
-        """`B is better by 0.31 dB [0.18, 0.44]`, or that it is within noise."""
-        title = self.measure.title
-        if not self.gain.has_bounds:
-            return f"{title}: one image or slide tells nothing; {self.gain_text} apart."
-        if self._shows_nothing:
-            return f"{title}: equal to {self.measure.digits} decimals."
-        if self.is_noise:
-            return f"{title}: within noise ({b} against {a}: {self.gain_text})."
-        better = b if self.gain.value > 0 else a
-        return f"{title}: {better} is better by {self.size_text}."
-
-    @property
-    def _shows_nothing(self):
-        bounds = {self.measure.text(abs(bound)) for bound in self.gain}
-        return not self.is_noise and bounds == {self.measure.text(0.0)}
+        """`PSNR: B is better by 0.31 dB [0.18, 0.44].`, or why that cannot be said."""
+        better = b if self.outcome == "b" else a
+        words = {
+            "undefined": f"undefined, as {self.identical} images are identical to "
+            "their real IHC. Have targets been copied?",
+            "equal": f"equal to {self.measure.digits} decimals.",
+            "too few": f"{self.clusters} images or slides are too few to tell "
+            f"({b} against {a}: {self.gain_text}).",
+            "noise": f"within noise ({b} against {a}: {self.gain_text}).",
+        }
+        found = words.get(self.outcome, f"{better} is better by {self.size_text}.")
+        return f"{self.measure.title}: {found}"
 
     @property
     def gain_text(self) -> str:
         """The gain with unit and interval: `-0.31 dB [-0.44, -0.18]`."""
         value, low, high = map(self.measure.form.format, self.gain)
         text = f"{value} {self.measure.unit}".rstrip()
+        text = f"a factor of {value}" if self.measure.is_ratio else text
         return f"{text} [{low}, {high}]" if self.gain.has_bounds else text
 
     @property
     def size_text(self) -> str:
-        """The same without the sign of the gain: `0.31 dB [0.18, 0.44]`."""
-        if self.gain.value > 0:
+        """The same without the direction of the gain: `0.31 dB [0.18, 0.44]`."""
+        if self.gain.value > self._no_gain:
             return self.gain_text
         value, low, high = self.gain
-        return replace(self, gain=Interval(-value, -high, -low)).gain_text
+        turned = (-value, -high, -low)
+        if self.measure.is_ratio:
+            turned = (1 / value, 1 / high, 1 / low)
+        return replace(self, gain=Interval(*turned)).gain_text
+
+    @property
+    def _no_gain(self):
+        return 1.0 if self.measure.is_ratio else 0.0
+
+    @property
+    def _logs(self):
+        bounds = [bound for bound in self.gain if not math.isnan(bound)]
+        return [math.log(b) for b in bounds] if self.measure.is_ratio else bounds
+
+    @property
+    def _nothing(self):
+        return self.measure.text(0.0)
 
 
 def difference(
@@ -83,14 +121,24 @@ def difference(
     Raises:
         ValueError: If no value of the measure is better than another.
     """
+    about = MEASURES[measure]
     of_a, of_b = a.values(measure, a_method), b.values(measure, b_method)
     if b.protocol.pooled and measure == PSNR.name:
         gain = statistics.pooled_psnr_difference(of_a, of_b, a.pixels, a.slides)
+        identical = 0
     else:
-        goodness = MEASURES[measure].goodness
-        gain = statistics.mean_difference(goodness(of_a), goodness(of_b), a.slides)
+        goodness = about.goodness(of_a), about.goodness(of_b)
+        gain = statistics.mean_difference(*goodness, a.slides)
+        identical = _infinite(*goodness)
+    if about.is_ratio:
+        gain = Interval(*map(math.exp, gain))
     means = a.mean(measure, a_method), b.mean(measure, b_method)
-    return Difference(MEASURES[measure], *means, gain)
+    return Difference(about, *means, gain, a.clusters, identical)
+
+
+def _infinite(of_a, of_b):
+    """Images of which one value alone is infinite, so that they differ infinitely."""
+    return int(np.count_nonzero(np.isinf(of_a) != np.isinf(of_b)))
 
 
 @dataclass(frozen=True)
@@ -156,6 +204,11 @@ def _in_order_of(a: Scores, b: Scores) -> Scores:
             "Scores of different protocols do not compare. "
             f"A: {a.protocol.name}; B: {b.protocol.name}. Score both under one."
         )
+    if _directions(a) != _directions(b):
+        raise ValueError(
+            "Scores with different stain vectors do not compare. "
+            f"A: {a.vectors.source}; B: {b.vectors.source}. Score both with the same."
+        )
     of_b = {image.name: image for image in b.images}
     of_a = {image.name: image for image in a.images}
     problems = [
@@ -179,6 +232,10 @@ def _check_same_targets(images, of_b):
             f"{_listed('with other targets', apart).strip()} The sizes or the DAB of "
             "their real IHC differ. Score both on one folder."
         )
+
+
+def _directions(scores):
+    return np.round(scores.vectors.matrix, 3).tolist()
 
 
 def _same_target(image, other):

@@ -11,7 +11,12 @@ from he2ihc_keras.data.pairs import level_of
 from he2ihc_keras.measures import psnr
 from he2ihc_keras.measures.deconvolution import RUIFROK_JOHNSTON, StainVectors
 from he2ihc_keras.scoring import protocols
-from he2ihc_keras.scoring.baselines import flat_image, mean_colour
+from he2ihc_keras.scoring.baselines import (
+    colour_sum,
+    flat_image,
+    mean_colour,
+    mean_of_sums,
+)
 from he2ihc_keras.scoring.images import Generated, Ruler, collect, measure
 from he2ihc_keras.scoring.protocols import BCI, Protocol
 from he2ihc_keras.scoring.results import (
@@ -34,6 +39,7 @@ from he2ihc_keras.scoring.streaming import Progress, stream
 
 # `he2ihc_keras.inference.files.RECORD`, which would import Keras
 _PREDICTED = "predict.json"
+_PROBLEMS_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -124,39 +130,45 @@ def score_folders(
     measured = stream(
         lambda row: measure(_read(row), ruler), rows, doing="Scoring", progress=progress
     )
-    scores = collect(measured, ruler, colour_of)
-    return f"{len(rows)} images, {found.layout}.", scores.with_slides(
-        slide_of_each, told_by
-    )
+    scores = collect(measured, ruler, colour_of).with_slides(slide_of_each, told_by)
+    what = f"{_images(len(rows))}, {found.layout}."
+    return what + _taken_as_written(rows, protocol), scores
 
 
 def explain_folders(
     folders: Folders, *, progress: Progress | None = None
 ) -> tuple[Scores, ...]:
-    """PSNR and SSIM of the same images under every protocol of `PROTOCOLS`.
+    """PSNR and SSIM of the same images under each protocol that they fit.
 
-    Of the baselines, only the mean colour stands beside. The arguments and errors are
-    those of `score_folders`.
+    Of the baselines, only the mean colour stands beside. Where generated images have
+    not the size of the real ones, protocols of native size are left out.
+
+    Args:
+        folders: Where the images lie.
+        progress: See `he2ihc_keras.scoring.streaming.Progress`.
+
+    Raises:
+        ValueError: As `score_folders`.
     """
-    rows = folders.find().rows
+    rows = folders.find(protocols.BCI_README).rows
+    fitting = tuple(protocols.PROTOCOLS.values())
+    if any(row.fake_ihc.size() != row.ihc.size() for row in rows):
+        fitting = tuple(p for p in fitting if not p.is_native)
     colour, colour_of = _mean_colour(folders, rows, progress)
-    explained = stream(
-        partial(_explain, colour=colour), rows, doing="Scoring", progress=progress
-    )
+    explain = partial(_explain, fitting=fitting, colour=colour)
+    explained = stream(explain, rows, doing="Scoring", progress=progress)
     return tuple(
         Scores(images, tuple(colour), colour_of, protocol)
-        for images, protocol in zip(
-            zip(*explained, strict=True), protocols.PROTOCOLS.values(), strict=True
-        )
+        for images, protocol in zip(zip(*explained, strict=True), fitting, strict=True)
     )
 
 
-def _explain(row: ResultFiles, colour):
+def _explain(row: ResultFiles, fitting, colour):
     image = _read(row)
-    return [_likeness(image, p, colour) for p in protocols.PROTOCOLS.values()]
+    return [_under(protocol, image, colour) for protocol in fitting]
 
 
-def _likeness(image: Generated, protocol: Protocol, colour):
+def _under(protocol: Protocol, image: Generated, colour):
     ihc = protocol.view(image.ihc)
     candidates = {
         GENERATED: protocol.view(image.fake_ihc),
@@ -169,13 +181,53 @@ def _likeness(image: Generated, protocol: Protocol, colour):
     return ScoredImage(image.name, image.level, ihc.shape[:2], scores)
 
 
+def _taken_as_written(rows, protocol):
+    """Says which images a protocol of its own size took for its own."""
+    if protocol.is_native:
+        return ""
+    side = (protocol.centre, protocol.centre)
+    count = sum(row.fake_ihc.size() == side for row in rows)
+    if not count:
+        return ""
+    return (
+        f" Taken as written by the test command, neither scaled nor cut: "
+        f"{_images(count)} of {protocol.centre} x {protocol.centre} pixels."
+    )
+
+
+def _images(count):
+    return f"{count} image{'s' if count > 1 else ''}"
+
+
 def _mean_colour(folders: Folders, rows, progress):
+    """Reads every image once, so that a damaged one is found before the long work."""
+    of_scored = _checked_sums(rows, progress)
     if folders.train_ihc is None:
-        colour = mean_colour([row.ihc for row in rows], progress=progress)
-        return colour.tolist(), SCORED_IHC
+        return mean_of_sums(of_scored).tolist(), SCORED_IHC
     training = open_folder(Path(folders.train_ihc), IHC).sets[IHC].files.values()
-    colour = mean_colour(training, progress=progress)
-    return colour.tolist(), TRAINING_IHC
+    return mean_colour(training, progress=progress).tolist(), TRAINING_IHC
+
+
+def _checked_sums(rows, progress):
+    sums, problems = [], []
+    looked_at = stream(_look_at, rows, doing="Checking the images", progress=progress)
+    for of_image, problem in looked_at:
+        sums.append(of_image)
+        problems += [problem] if problem else []
+    if problems:
+        raise ValueError(
+            f"{len(problems)} of {len(rows)} images cannot be read, and nothing was "
+            f"scored:\n  " + "\n  ".join(problems[:_PROBLEMS_SHOWN])
+        )
+    return sums
+
+
+def _look_at(row: ResultFiles):
+    try:
+        image = _read(row)
+    except ValueError as error:
+        return None, str(error)
+    return colour_sum(image.ihc), ""
 
 
 def _read(row: ResultFiles) -> Generated:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +11,12 @@ from he2ihc_keras.measures import psnr
 from he2ihc_keras.measures.deconvolution import RUIFROK_JOHNSTON, StainVectors
 from he2ihc_keras.measures.sharpness import sharpness_ratio
 from he2ihc_keras.measures.stains import (
+    BLUR_SIGMA,
     StainMeasures,
     compare_stains,
     measure_stains,
 )
-from he2ihc_keras.scoring.baselines import blurred, flat_image
+from he2ihc_keras.scoring.baselines import TARGET_BLUR, blurred, flat_image
 from he2ihc_keras.scoring.protocols import BCI, Protocol
 from he2ihc_keras.scoring.scores import (
     BLURRED_TARGET,
@@ -65,6 +67,8 @@ def score_images(
     mean_colour_of: str = TRAINING_IHC,
     protocol: Protocol = BCI,
     vectors: StainVectors = RUIFROK_JOHNSTON,
+    scale: str = "",
+    total: int | None = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Score images as they are generated; only a few are in memory at a time.
@@ -77,6 +81,8 @@ def score_images(
             the targets stands in; the table says so.
         protocol: What is compared, and how.
         vectors: Stain vectors of the colour deconvolution.
+        scale: See `Scores.scale`.
+        total: How many images there will be, for `progress`.
         progress: See `he2ihc_keras.scoring.streaming.Progress`.
 
     Raises:
@@ -88,9 +94,10 @@ def score_images(
         lambda image: measure(Generated(*image), ruler),
         images,
         doing="Scoring",
+        total=total,
         progress=progress,
     )
-    return collect(measured, ruler, mean_colour_of)
+    return collect(measured, ruler, mean_colour_of, scale)
 
 
 class Measured(NamedTuple):
@@ -113,7 +120,9 @@ def measure(generated: Generated, ruler: Ruler) -> Measured:
         raise ValueError(f"{generated.name}: {error}") from error
 
 
-def collect(measured: Iterable[Measured], ruler: Ruler, mean_colour_of: str) -> Scores:
+def collect(
+    measured: Iterable[Measured], ruler: Ruler, mean_colour_of: str, scale: str = ""
+) -> Scores:
     """Scores of a set, one image after the other; histograms are summed up."""
     images, histograms = [], {}
     for image, of_image in measured:
@@ -126,38 +135,41 @@ def collect(measured: Iterable[Measured], ruler: Ruler, mean_colour_of: str) -> 
         mean_colour_of,
         ruler.protocol,
         histograms,
+        scale=scale,
+        vectors=ruler.vectors,
     )
 
 
 def _measure(generated, ruler):
-    view = ruler.protocol.view
-    ihc = view(generated.ihc)
-    real = measure_stains(ihc, ruler.vectors)
+    ihc = ruler.protocol.view(generated.ihc)
+    # What is so many microns wide is fewer pixels wide in a view that is scaled down.
+    factor = ruler.protocol.factor(generated.ihc.shape)
+    stains_of = partial(
+        measure_stains, vectors=ruler.vectors, sigma=BLUR_SIGMA * factor
+    )
+    real = stains_of(ihc)
     scores, histograms = {}, {REAL: real.histogram}
-    for method, candidate in _candidates(generated, ihc, ruler):
+    for method, candidate in _candidates(generated, ihc, ruler, factor):
+        # One colour has no glass of its own: it is seen against that of the real IHC.
+        white = real.white if method == MEAN_COLOUR else None
+        stains = stains_of(candidate, white=white)
         likeness = _likeness(ihc, candidate, ruler.protocol)
-        stains = measure_stains(candidate, ruler.vectors)
         scores[method] = {**likeness, **_stain(real, stains)}
         histograms[method] = stains.histogram
+    of_real = _of_one_image(real)
+    name, level = generated.name, generated.level
     return Measured(
-        ScoredImage(
-            generated.name,
-            generated.level,
-            ihc.shape[:2],
-            scores,
-            _of_one_image(real),
-        ),
-        histograms,
+        ScoredImage(name, level, ihc.shape[:2], scores, of_real), histograms
     )
 
 
-def _candidates(generated, ihc, ruler):
+def _candidates(generated, ihc, ruler, factor):
     view = ruler.protocol.view
     yield GENERATED, view(generated.fake_ihc)
     yield MEAN_COLOUR, flat_image(ruler.mean_colour, like=ihc)
     if generated.he is not None:
         yield HE_COPY, view(generated.he)
-    yield BLURRED_TARGET, blurred(ihc)
+    yield BLURRED_TARGET, blurred(ihc, TARGET_BLUR * factor)
 
 
 def _likeness(ihc, candidate, protocol):

@@ -6,6 +6,9 @@ from typing import Literal
 
 import numpy as np
 
+# A flat image has a sharpness of 0, and beside a flat real one it is infinite.
+_SMALLEST_RATIO = 1e-3
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -16,7 +19,8 @@ class Measure:
         title: Its heading.
         about: What it is, in a line, with its unit and range.
         best: Which value is best: the highest, the lowest, 1, or none, where a value
-            says something only beside that of the real IHC.
+            says something only beside that of the real IHC. What is best at 1 is a
+            ratio: its mean is the geometric one, and differences are factors.
         digits: Decimals that are shown.
         unit: Shown after a difference.
     """
@@ -41,17 +45,29 @@ class Measure:
         """The value as sentences show it."""
         return f"{self.text(value)} {self.unit}".rstrip()
 
+    @property
+    def is_ratio(self) -> bool:
+        """Whether means and differences are taken of the logarithm."""
+        return self.best == "one"
+
     def goodness(self, values):
         """Values turned so that more is better: a number, or an array of them.
+
+        Of a ratio, minus the distance of its logarithm from 0.
 
         Raises:
             ValueError: If no value of this measure is better than another.
         """
         if self.best == "none":
             raise ValueError(f"No {self.title} is better than another by itself.")
-        if self.best == "one":
-            return -np.abs(np.subtract(values, 1.0))
+        if self.is_ratio:
+            return -np.abs(log_ratio(values))
         return np.multiply(values, 1.0 if self.best == "highest" else -1.0)
+
+
+def log_ratio(values):
+    """Natural logarithm of ratios; those beyond 1/1000 and 1000 count as these."""
+    return np.log(np.clip(values, _SMALLEST_RATIO, 1 / _SMALLEST_RATIO))
 
 
 PSNR = Measure(

@@ -42,6 +42,12 @@ class Protocol:
         """Whether images are compared whole, at the size they have."""
         return self.scale_width is None and self.centre is None
 
+    def factor(self, shape: tuple[int, ...]) -> float:
+        """Pixels of the view per pixel of an image of this shape."""
+        if self.scale_width is None or self._is_viewed(shape):
+            return 1.0
+        return self.scale_width / shape[1]
+
     def view(self, image: np.ndarray) -> np.ndarray:
         """The part of an image that is compared.
 
@@ -52,9 +58,12 @@ class Protocol:
         Returns:
             uint8 `(height, width, 3)`.
         """
-        if self.is_native or image.shape[:2] == (self.centre, self.centre):
+        if self.is_native or self._is_viewed(image.shape):
             return image
         return _centre(_scaled(image, self.scale_width, self.centre), self.centre)
+
+    def _is_viewed(self, shape):
+        return tuple(shape[:2]) == (self.centre, self.centre)
 
 
 BCI = Protocol(

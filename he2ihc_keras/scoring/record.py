@@ -7,7 +7,9 @@ histograms
 """
 
 import csv
+import dataclasses
 import hashlib
+import io
 import json
 import math
 from collections import Counter
@@ -19,13 +21,15 @@ import numpy as np
 
 import he2ihc_keras
 from he2ihc_keras.data.images import whole_file
-from he2ihc_keras.data.pairs import size_text
+from he2ihc_keras.data.pairs import LEVELS, size_text
 from he2ihc_keras.measures import stains
+from he2ihc_keras.measures.deconvolution import RUIFROK_JOHNSTON, parse_stain_vectors
+from he2ihc_keras.scoring.baselines import TARGET_BLUR
 from he2ihc_keras.scoring.measured import MEASURES, OF_ONE_IMAGE
 from he2ihc_keras.scoring.protocols import protocol as protocol_named
 from he2ihc_keras.scoring.scores import GENERATED, METHODS, REAL, ScoredImage, Scores
 
-_PROVENANCE = ("protocol", "he2ihc_keras", "names_sha256")
+_PROVENANCE = ("protocol", "scale", "stain_vectors", "he2ihc_keras", "names_sha256")
 
 
 def write_scores(
@@ -36,8 +40,9 @@ def write_scores(
     The columns are `image` (its name without ending), `level` and `slide` (empty where
     unknown), `height`, `width`, `real_dab` and the other measures of the real patch by
     itself, then each measure of the generated patch by its name, and of each baseline
-    as `mean_colour_psnr`. Infinity is written `inf`. Last come `protocol`,
-    `he2ihc_keras` (this package's version) and `names_sha256`.
+    as `mean_colour_psnr`. Infinity is written `inf`. Last come `protocol`, `scale`
+    (empty for native size), `stain_vectors`, `he2ihc_keras` (this package's version)
+    and `names_sha256`.
 
     Args:
         path: A name that ends in `.csv`; the record is named `.json`.
@@ -45,17 +50,35 @@ def write_scores(
         source: What was scored, in words that JSON can hold, such as the folders.
 
     Raises:
-        ValueError: If `path` does not end in `.csv`.
+        ValueError: If `path` does not end in `.csv`, or the `.json` beside it is no
+            record of scores.
     """
     path = _csv_path(path)
+    check_place(path)
     with whole_file(path.with_suffix(".json")) as temporary:
         text = json.dumps(record(scores, source), indent=2, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text + "\n", encoding="utf-8", errors="surrogateescape")
     with (
         whole_file(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
+        temporary.open(
+            "w", newline="", encoding="utf-8", errors="surrogateescape"
+        ) as file,
     ):
         csv.writer(file, lineterminator="\n").writerows(_rows(scores))
+
+
+def check_place(path: Path) -> None:
+    """Refuse a place for scores whose `.json` is another file than a record.
+
+    Raises:
+        ValueError: If it is, as writing would destroy it.
+    """
+    beside = Path(path).with_suffix(".json")
+    if beside.is_file() and b"names_sha256" not in beside.read_bytes():
+        raise ValueError(
+            f"{beside} would be replaced by the record of the scores, and is another "
+            f"file. Choose another name than {path}."
+        )
 
 
 def read_scores(path: Path) -> tuple[Scores, dict[str, Any]]:
@@ -74,17 +97,20 @@ def read_scores(path: Path) -> tuple[Scores, dict[str, Any]]:
     path = Path(path)
     path = path / "scores.csv" if path.is_dir() else _csv_path(path)
     rows = _read_rows(path)
-    beside = _read_record(path.with_suffix(".json"))
     images = tuple(_image(path, number, row) for number, row in enumerate(rows, 2))
+    of_all = {name: _only(path, rows, name) for name in _PROVENANCE}
+    beside = _read_record(path.with_suffix(".json"), of_all["names_sha256"])
     scores = Scores(
         images,
         tuple(beside.get("mean_colour", ())),
         beside.get("mean_colour_of", "training IHC"),
-        protocol_named(_only(path, rows, "protocol")),
+        protocol_named(of_all["protocol"]),
         {m: np.array(h) for m, h in beside.get("dab_histograms", {}).items()},
         beside.get("slides_from", ""),
+        of_all["scale"],
+        _vectors(of_all["stain_vectors"]),
     )
-    _check_is_whole(path, scores, _only(path, rows, "names_sha256"))
+    _check_is_whole(path, scores, of_all["names_sha256"])
     return scores, beside
 
 
@@ -96,6 +122,7 @@ def record(scores: Scores, source: Mapping[str, Any] | None = None) -> dict[str,
         "protocol": protocol.name,
         "protocol_summary": protocol.summary,
         "protocol_source": protocol.source,
+        "scale": scores.scale or "native size",
         "images": len(scores.images),
         "names_sha256": names_sha256(scores),
         "sizes": dict(Counter(size_text(image.size) for image in scores.images)),
@@ -103,6 +130,10 @@ def record(scores: Scores, source: Mapping[str, Any] | None = None) -> dict[str,
         "mean_colour": list(scores.mean_colour),
         "mean_colour_of": scores.mean_colour_of,
         "slides_from": scores.slides_from,
+        "stain_vectors": dataclasses.asdict(scores.vectors),
+        "dab_positive_od": stains.DAB_POSITIVE,
+        "dab_blur_sigma_pixels": stains.BLUR_SIGMA,
+        "target_blur_sigma_pixels": TARGET_BLUR,
         "means": _means(scores),
         "dab": _dab(scores),
         "dab_histograms": {m: h.tolist() for m, h in scores.dab_histograms.items()},
@@ -116,7 +147,9 @@ def names_sha256(scores: Scores) -> str:
     Two results with the same hash are over the same images.
     """
     names = sorted(image.name for image in scores.images)
-    return hashlib.sha256("".join(f"{n}\n" for n in names).encode()).hexdigest()
+    # File names may hold bytes that are no text.
+    lines = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
+    return hashlib.sha256(lines).hexdigest()
 
 
 def _means(scores):
@@ -161,7 +194,10 @@ def _rows(scores):
         *(f"{_prefix(m)}{name}" for m in scores.methods for name in names),
         *_PROVENANCE,
     ]
-    provenance = (scores.protocol.name, he2ihc_keras.__version__, names_sha256(scores))
+    provenance = (
+        *(scores.protocol.name, scores.scale, scores.vectors.in_words()),
+        *(he2ihc_keras.__version__, names_sha256(scores)),
+    )
     for image in scores.images:
         values = [image.real[name] for name in real]
         values += [image.scores[m][name] for m in scores.methods for name in names]
@@ -180,7 +216,7 @@ def _image(path, number, row):
     try:
         return ScoredImage(
             row["image"],
-            row["level"] or None,
+            _level(row["level"]),
             (int(row["height"]), int(row["width"])),
             {m: values for m in METHODS if (values := _values(row, _prefix(m)))},
             _values(row, "real_"),
@@ -188,6 +224,12 @@ def _image(path, number, row):
         )
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}, line {number}, is damaged: {error}.") from error
+
+
+def _level(text):
+    if text and text not in LEVELS:
+        raise ValueError(f"level {text!r} is none of {', '.join(LEVELS)}")
+    return text or None
 
 
 def _values(row, prefix):
@@ -211,17 +253,30 @@ def _read_rows(path):
             f"There is no {path}. Expected the CSV of `he2ihc-keras score --out`, or a "
             "run that has been scored."
         )
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
+    rows, columns = _parse(path)
     expected = ("image", "level", "slide", "height", "width", "psnr", *_PROVENANCE)
-    missing = [name for name in expected if name not in (reader.fieldnames or ())]
-    if missing or not rows:
-        lacks = f"has no column {', '.join(missing)}" if missing else "has no rows"
+    missing = [name for name in expected if name not in columns]
+    if len(columns) == 1 and ";" in columns[0]:
+        problem = "is parted by semicolons, as spreadsheets write it"
+    elif missing:
+        problem = f"has no column {', '.join(missing)}"
+    else:
+        problem = "" if rows else "has no rows"
+    if problem:
         raise ValueError(
-            f"{path} {lacks}. Expected a CSV of `he2ihc-keras score --out`."
+            f"{path} {problem}. Expected a CSV of `he2ihc-keras score --out`, as it "
+            "was written."
         )
     return rows
+
+
+def _parse(path):
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        return list(reader), reader.fieldnames or ()
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} cannot be read as a CSV file: {error}.") from error
 
 
 def _only(path, rows, column):
@@ -242,10 +297,24 @@ def _check_is_whole(path, scores, expected):
         )
 
 
-def _read_record(path):
+def _read_record(path, names):
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}. Score again.") from error
+    if not isinstance(found, dict) or found.get("names_sha256") != names:
+        raise ValueError(
+            f"{path} is not the record of the CSV beside it. Take it away, or score "
+            "again."
+        )
+    return found
+
+
+def _vectors(text):
+    return (
+        RUIFROK_JOHNSTON
+        if text == RUIFROK_JOHNSTON.in_words()
+        else (parse_stain_vectors(text))
+    )

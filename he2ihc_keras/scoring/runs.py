@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from he2ihc_keras.data import Pair, find_pairs, read_image, read_pair
+from he2ihc_keras.data import Pair, find_pairs
 from he2ihc_keras.measures.deconvolution import RUIFROK_JOHNSTON, StainVectors
 from he2ihc_keras.scoring.baselines import mean_colour
 from he2ihc_keras.scoring.images import score_images
 from he2ihc_keras.scoring.protocols import BCI, Protocol
+from he2ihc_keras.scoring.results import ImageFile
 from he2ihc_keras.scoring.scores import SCORED_IHC, TRAINING_IHC, Scores
 from he2ihc_keras.scoring.slides import SlideSource
 from he2ihc_keras.scoring.streaming import Progress
@@ -58,7 +59,8 @@ def score_run(
     slide_of_each, told_by = (slides or SlideSource()).of([p.name for p in chosen])
     modes = modes or inference.Modes()
     generator = inference.with_modes(inference.load_generator(run), modes)
-    colour, colour_of = _mean_colour(pairs, chosen)
+    colour, colour_of = _mean_colour(pairs, chosen, progress)
+    scale = _as_trained(recipe, protocol)
     stained = inference.stain_pairs(
         inference.Stainer(generator),
         chosen,
@@ -71,9 +73,12 @@ def score_run(
         mean_colour_of=colour_of,
         protocol=protocol,
         vectors=vectors,
+        scale=scale,
+        total=len(chosen),
         progress=progress,
     )
-    what = _in_words(split, len(chosen), recipe, protocol, modes)
+    seen = scale or (protocol.summary if not protocol.is_native else "whole images")
+    what = f"Held-out split: {split}, {len(chosen)} pairs, {seen}; {modes.in_words()}."
     return what, scores.with_slides(slide_of_each, told_by)
 
 
@@ -105,22 +110,19 @@ def recipe_and_pairs(
     return recipe, pairs
 
 
-def _mean_colour(pairs: Sequence[Pair], chosen: Sequence[Pair]):
+def _mean_colour(pairs: Sequence[Pair], chosen: Sequence[Pair], progress):
     train = [pair for pair in pairs if pair.split == "train"]
-    colour = mean_colour(_ihc(pair) for pair in train or chosen)
+    colour = mean_colour([_ihc(pair) for pair in train or chosen], progress=progress)
     return colour, TRAINING_IHC if train else SCORED_IHC
 
 
 def _ihc(pair):
-    return read_pair(pair)[1] if pair.side_by_side else read_image(pair.ihc)
+    return ImageFile(pair.ihc, 1, 2) if pair.side_by_side else ImageFile(pair.ihc)
 
 
-def _in_words(split, count, recipe, protocol, modes):
-    if not protocol.is_native:
-        scale = protocol.summary
-    elif recipe is None or recipe.data.fit == "crop":
-        scale = "whole images"
-    else:
-        size = recipe.data.patch_size
-        scale = f"resized to {size} x {size} as trained"
-    return f"Held-out split: {split}, {count} pairs, {scale}; {modes.in_words()}."
+def _as_trained(recipe, protocol):
+    """What is done to the images before the protocol; "" if nothing is."""
+    if not protocol.is_native or recipe is None or recipe.data.fit == "crop":
+        return ""
+    size = recipe.data.patch_size
+    return f"resized to {size} x {size} as trained"

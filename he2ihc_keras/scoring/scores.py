@@ -1,13 +1,15 @@
 """What scoring found: each image, the means, and the margin over the baselines."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from he2ihc_keras.data.pairs import LEVELS
+from he2ihc_keras.measures.deconvolution import RUIFROK_JOHNSTON, StainVectors
 from he2ihc_keras.scoring import statistics
-from he2ihc_keras.scoring.measured import MEASURES, PSNR, Measure
+from he2ihc_keras.scoring.measured import MEASURES, PSNR, Measure, log_ratio
 from he2ihc_keras.scoring.protocols import BCI, Protocol
 from he2ihc_keras.scoring.statistics import Interval
 
@@ -63,6 +65,9 @@ class Scores:
             method and of `"real"`.
         slides_from: Where `ScoredImage.slide` comes from, in words; empty where no
             slide is known.
+        scale: What was done to the images before the protocol, in words, such as
+            `"resized to 256 x 256 as trained"`; empty for native size.
+        vectors: Stain vectors of the colour deconvolution.
 
     Raises:
         ValueError: If there is no image, or if some were scored by other methods than
@@ -75,6 +80,8 @@ class Scores:
     protocol: Protocol = BCI
     dab_histograms: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     slides_from: str = ""
+    scale: str = ""
+    vectors: StainVectors = RUIFROK_JOHNSTON
 
     def __post_init__(self):
         if not self.images:
@@ -119,11 +126,14 @@ class Scores:
     def mean(self, measure: str, method: str = GENERATED) -> float:
         """Mean of per-image values; `inf` if that of any image is.
 
-        Under a pooled protocol, PSNR is that of the error of all pixels.
+        The geometric mean of a ratio. Under a pooled protocol, PSNR is that of the
+        error of all pixels.
         """
         values = self.values(measure, method)
         if self._is_pooled(measure):
             return self.interval(measure, method).value
+        if MEASURES[measure].is_ratio:
+            return float(np.exp(np.mean(log_ratio(values))))
         return float(np.mean(values))
 
     def interval(self, measure: str, method: str = GENERATED) -> Interval:
@@ -131,7 +141,20 @@ class Scores:
         values = self.values(measure, method)
         if self._is_pooled(measure):
             return statistics.pooled_psnr_interval(values, self.pixels, self.slides)
+        if MEASURES[measure].is_ratio:
+            logs = statistics.mean_interval(log_ratio(values), self.slides)
+            return Interval(*map(math.exp, logs))
         return statistics.mean_interval(values, self.slides)
+
+    @property
+    def clusters(self) -> int:
+        """How many slides there are or, where they are not known, images."""
+        return len(set(self.slides)) if self.slides else len(self.images)
+
+    @property
+    def is_few(self) -> bool:
+        """Whether intervals are too narrow to trust."""
+        return self.clusters < statistics.FEW_CLUSTERS
 
     def with_slides(self, slides: Sequence[str] | None, told_by: str) -> "Scores":
         """The same scores with the slide of each image, for intervals over slides.

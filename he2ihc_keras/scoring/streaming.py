@@ -25,6 +25,7 @@ def stream(
     items: Iterable[Item],
     *,
     doing: str,
+    total: int | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Result]:
     """Results of `work` in the order of `items`, read at most a few images ahead.
@@ -36,9 +37,10 @@ def stream(
         work: Called on each item, in several threads at a time.
         items: Anything to iterate over; a generator never has to end in memory.
         doing: What `progress` is told, such as `"Scoring"`.
+        total: How many items there are, where `items` does not tell.
         progress: See `Progress`; called in the caller's thread.
     """
-    total = len(items) if hasattr(items, "__len__") else None
+    total = len(items) if hasattr(items, "__len__") else total
     progress = progress or _no_progress
     progress(doing, 0, total)
     for done, result in enumerate(_in_order(work, items), start=1):

@@ -10,9 +10,12 @@ from click.testing import CliRunner
 
 from he2ihc_keras import models
 from he2ihc_keras.cli import main
+from he2ihc_keras.cli.compare import _BASELINES
+from he2ihc_keras.cli.score import score
 from he2ihc_keras.data import phantom, read_image
 from he2ihc_keras.data.images import write_image
 from he2ihc_keras.scoring import PROTOCOLS
+from he2ihc_keras.scoring.scores import METHODS
 
 
 def run(*arguments):
@@ -55,7 +58,8 @@ def test_score_writes_each_image_and_how_it_was_scored(data, csvs):
     )
     record = json.loads(csvs[0].with_suffix(".json").read_text())
     assert record["source"]["predicted"] == str((data / "noisy").resolve())
-    assert record["source"]["stain_vectors"].startswith("Ruifrok & Johnston (2001)")
+    vectors = record["stain_vectors"]["source"]
+    assert vectors.startswith("Ruifrok & Johnston (2001)")
 
 
 def test_score_shows_likeness_stain_and_verdict(data):
@@ -68,8 +72,8 @@ def test_other_stain_vectors_are_named_in_the_record(data, tmp_path):
     out = tmp_path / "new" / "scores.csv"
     arguments = ("--stain-vectors", "0.6,0.7,0.3 0.3,0.6,0.7", "--out", out)
     ok("score", data / "noisy", data / "IHC" / "train", *arguments)
-    source = json.loads(out.with_suffix(".json").read_text())["source"]
-    assert source["stain_vectors"] == "given by the user: 0.6,0.7,0.3 0.3,0.6,0.7"
+    vectors = json.loads(out.with_suffix(".json").read_text())["stain_vectors"]
+    assert vectors["source"] == "given by the user: 0.6,0.7,0.3 0.3,0.6,0.7"
 
 
 def test_explain_shows_every_protocol(data):
@@ -107,6 +111,8 @@ def test_a_result_folder_needs_no_target(data, tmp_path):
         (["--panels", "he,ihc"], "with 'fake_ihc' among them"),
         (["--stain-vectors", "1,2"], "Stain vectors are two times three numbers"),
         (["--slide-regex", "("], "is not a regular expression"),
+        (["--explain", "--groups", __file__], "--groups does not go with --explain"),
+        (["--features", "x", "--protocol", "bci-readme"], "not with bci-readme"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(data, arguments, message):
@@ -143,6 +149,18 @@ def test_a_baseline_stands_in_the_others_file(csvs):
 def test_levels_are_compared_too(csvs):
     output = ok("compare", *csvs)
     assert all(level in output for level in ("all (", "0 (", "1+ (", "2+ (", "3+ ("))
+
+
+def test_what_is_not_there_is_said(csvs):
+    result = run("compare", csvs[0], "mean_color")
+    assert result.exit_code == 2
+    assert "Did you mean mean_colour?" in result.output
+
+
+def test_choices_are_those_of_the_library():
+    protocol = next(p for p in score.params if p.name == "protocol")
+    assert tuple(protocol.type.choices) == tuple(PROTOCOLS)
+    assert _BASELINES == METHODS[1:]
 
 
 def test_two_baselines_are_of_no_file():

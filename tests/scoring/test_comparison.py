@@ -1,8 +1,10 @@
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from he2ihc_keras.measures import StainVectors
 from he2ihc_keras.scoring import (
     PROTOCOLS,
     ScoredImage,
@@ -10,6 +12,8 @@ from he2ihc_keras.scoring import (
     compare,
     difference,
 )
+
+INF = math.inf
 
 
 def scores_of(psnr, dab_error=None, sharpness=None, levels=None, real_dab=0.2):
@@ -48,7 +52,7 @@ def test_a_result_and_itself_are_within_noise():
     assert words(scores, scores) == [
         "PSNR: within noise (B against A: 0.00 dB [0.00, 0.00]).",
         "SSIM: within noise (B against A: 0.000 [0.000, 0.000]).",
-        "sharpness: within noise (B against A: 0.00 [0.00, 0.00]).",
+        "sharpness: within noise (B against A: a factor of 1.00 [1.00, 1.00]).",
         "DAB error: within noise (B against A: 0.000 [0.000, 0.000]).",
     ]
 
@@ -70,7 +74,7 @@ def test_what_does_not_show_is_no_news():
 
 def test_differences_that_scatter_are_noise():
     found = difference("psnr", scores_of(25 + noise()), scores_of(25 + noise(seed=1)))
-    assert found.is_noise
+    assert found.outcome == "noise"
     assert found.gain.low < 0 < found.gain.high
 
 
@@ -81,9 +85,23 @@ def test_a_lower_error_is_a_gain():
     assert found.gain.value == pytest.approx(0.2)
 
 
-def test_sharpness_is_best_at_one():
+def test_sharpness_is_best_at_one_and_differs_by_factors():
     noisy, blurred = (scores_of([20] * 12, sharpness=[s] * 12) for s in (1.25, 0.5))
-    assert difference("sharpness", blurred, noisy).gain.value == pytest.approx(0.25)
+    found = difference("sharpness", blurred, noisy)
+    assert found.in_words() == (
+        "sharpness: B is better by a factor of 1.60 [1.60, 1.60]."
+    )
+    assert difference("sharpness", noisy, blurred).in_words() == (
+        "sharpness: A is better by a factor of 1.60 [1.60, 1.60]."
+    )
+
+
+def test_blur_is_not_made_good_by_noise():
+    mixed, even = (
+        scores_of([20] * 12, sharpness=s * 6) for s in ([0.2, 1.8], [0.9] * 2)
+    )
+    assert mixed.mean("sharpness") == pytest.approx(0.6)
+    assert difference("sharpness", mixed, even).gain.value > 2
 
 
 def test_a_baseline_stands_in_the_same_scores():
@@ -107,14 +125,34 @@ def test_levels_are_compared_each_for_itself():
     assert gains == {"0": 0, "3+": 1}
 
 
-def test_one_image_tells_nothing():
-    comparison = compare(scores_of([20]), scores_of([21]))
-    assert comparison.differences[0].in_words() == (
-        "PSNR: one image or slide tells nothing; 1.00 dB apart."
-    )
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_few_images_tell_nothing(count):
+    comparison = compare(scores_of([20] * count), scores_of([21] * count))
+    words = comparison.differences[0].in_words()
+    assert words.startswith(f"PSNR: {count} images or slides are too few to tell (B ag")
     assert comparison.note == (
-        "Intervals from fewer than 10 images (1 here) are too narrow to trust."
+        f"Intervals from fewer than 10 images ({count} here) are too narrow to trust."
     )
+
+
+def test_six_images_may_tell():
+    found = difference("psnr", scores_of([20] * 6), scores_of([21] * 6))
+    assert found.outcome == "b"
+
+
+def test_few_slides_tell_nothing_however_many_images():
+    a, b = scores_of([20] * 40), scores_of([21] * 40)
+    slides = [str(n % 5) for n in range(40)]
+    assert difference("psnr", a.with_slides(slides, "names"), b).outcome == "too few"
+
+
+def test_copied_targets_are_pointed_at():
+    one, other = scores_of([20] * 12), scores_of([*[21] * 10, INF, INF])
+    assert difference("psnr", one, other).in_words() == (
+        "PSNR: undefined, as 2 images are identical to their real IHC. Have targets "
+        "been copied?"
+    )
+    assert difference("psnr", other, other).outcome == "noise"
 
 
 def test_slides_widen_the_interval():
@@ -156,6 +194,17 @@ def test_other_targets_are_refused():
         "Both must be scored against the same real IHC, and nothing was compared. "
         "1 with other targets: image_0. The sizes or the DAB of their real IHC differ. "
         "Score both on one folder."
+    )
+
+
+def test_other_stain_vectors_are_refused():
+    scores = scores_of([20])
+    other = StainVectors((0.6, 0.7, 0.3), (0.3, 0.6, 0.7), "mine")
+    with pytest.raises(ValueError) as error:
+        compare(scores, replace(scores, vectors=other))
+    assert str(error.value) == (
+        "Scores with different stain vectors do not compare. "
+        f"A: {scores.vectors.source}; B: mine. Score both with the same."
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import he2ihc_keras
-from he2ihc_keras.measures import wasserstein_distance
+from he2ihc_keras.measures import StainVectors, wasserstein_distance
 from he2ihc_keras.scoring import (
     PROTOCOLS,
     Generated,
@@ -48,6 +48,16 @@ def test_scores_are_read_as_they_were_written(path, scores):
     assert found.protocol is scores.protocol
     for method, counts in scores.dab_histograms.items():
         np.testing.assert_array_equal(found.dab_histograms[method], counts)
+
+
+def test_scale_and_stain_vectors_are_kept(tmp_path):
+    vectors = StainVectors((0.6, 0.7, 0.3), (0.3, 0.6, 0.7), "mine")
+    scores = scores_of("a", vectors=vectors, scale="resized to 16 x 16 as trained")
+    write_scores(tmp_path / "scores.csv", scores)
+    found, record = read_scores(tmp_path / "scores.csv")
+    assert found.scale == record["scale"] == "resized to 16 x 16 as trained"
+    np.testing.assert_allclose(found.vectors.matrix, vectors.matrix, atol=1e-5)
+    assert record["stain_vectors"]["source"] == "mine"
 
 
 def test_slides_are_kept(tmp_path):
@@ -103,7 +113,7 @@ def test_an_infinite_score_survives(tmp_path, scores):
 
 
 def test_odd_names_survive(tmp_path):
-    scores = scores_of('a, "b"', "ü\u2028 <i>")
+    scores = scores_of('a, "b"', "ü\u2028 <i>", "caf\udce9")
     write_scores(tmp_path / "s.csv", scores)
     assert read_scores(tmp_path / "s.csv")[0].images == scores.images
 
@@ -146,7 +156,52 @@ def test_another_table_is_refused(tmp_path):
         read_scores(tmp_path / "a.csv")
     assert str(error.value) == (
         f"{tmp_path / 'a.csv'} has no column level, slide, height, width, protocol, "
-        "he2ihc_keras, names_sha256. Expected a CSV of `he2ihc-keras score --out`."
+        "scale, stain_vectors, he2ihc_keras, names_sha256. Expected a CSV of "
+        "`he2ihc-keras score --out`, as it was written."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "has no column image, level"),
+        ("image;level;psnr\na;0;20\n", "is parted by semicolons, as spreadsheets"),
+    ],
+)
+def test_what_a_table_lacks_is_said(tmp_path, text, problem):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(ValueError) as error:
+        read_scores(tmp_path / "a.csv")
+    assert str(error.value).startswith(f"{tmp_path / 'a.csv'} {problem}")
+
+
+def test_an_unknown_level_is_named(path):
+    path.write_text(path.read_text().replace("a_2+,2+,", "a_2+,2,"))
+    with pytest.raises(ValueError) as error:
+        read_scores(path)
+    assert str(error.value) == (
+        f"{path}, line 3, is damaged: level '2' is none of 0, 1+, 2+, 3+."
+    )
+
+
+def test_a_record_of_other_scores_is_refused(tmp_path, path):
+    write_scores(tmp_path / "other.csv", scores_of("c"))
+    (tmp_path / "other.json").rename(path.with_suffix(".json"))
+    with pytest.raises(ValueError) as error:
+        read_scores(path)
+    assert str(error.value) == (
+        f"{path.with_suffix('.json')} is not the record of the CSV beside it. Take it "
+        "away, or score again."
+    )
+
+
+def test_another_json_is_not_replaced(tmp_path, scores):
+    (tmp_path / "predict.json").write_text('{"statistics": "image"}')
+    with pytest.raises(ValueError) as error:
+        write_scores(tmp_path / "predict.csv", scores)
+    assert str(error.value) == (
+        f"{tmp_path / 'predict.json'} would be replaced by the record of the scores, "
+        f"and is another file. Choose another name than {tmp_path / 'predict.csv'}."
     )
 
 

@@ -114,7 +114,7 @@ def test_progress_tells_both_passes(tmp_path):
     target, told = folder(tmp_path / "ihc", "a.png", "b.png"), []
     score_folders(target, target, progress=lambda *now: told.append(now))
     assert told == [
-        *(("Averaging the IHC colour", done, 2) for done in range(3)),
+        *(("Checking the images", done, 2) for done in range(3)),
         *(("Scoring", done, 2) for done in range(3)),
     ]
 
@@ -186,8 +186,7 @@ def test_what_was_recognised_is_told(tmp_path):
     results = folder(tmp_path / "images", *names)
     what, _ = scoring.score_folders(Folders(results))
     assert what == (
-        f"1 images, pix2pix results in {results}: x_fake_B, x_real_B "
-        "(ignored: 1 rec_A)."
+        f"1 image, pix2pix results in {results}: x_fake_B, x_real_B (ignored: 1 rec_A)."
     )
 
 
@@ -240,6 +239,32 @@ def test_sizes_are_compared_before_anything_is_scored(tmp_path):
         "a (generated 12 x 12, real 16 x 16), a (H&E 12 x 12, real 16 x 16).\n"
         "Generate images at the size of the real IHC."
     )
+
+
+def test_damaged_images_are_found_before_anything_is_scored(tmp_path):
+    target = folder(tmp_path / "ihc", "a.png", "b.png", "c.png", size=64)
+    predicted = folder(tmp_path / "out", "a.png", "b.png", "c.png", size=64, seed=1)
+    for name in ("a.png", "c.png"):
+        (predicted / name).write_bytes((predicted / name).read_bytes()[:3000])
+    with pytest.raises(ValueError) as error:
+        score_folders(predicted, target)
+    message, *problems = str(error.value).splitlines()
+    assert message == "2 of 3 images cannot be read, and nothing was scored:"
+    assert str(predicted / "a.png") in problems[0]
+    assert str(predicted / "c.png") in problems[1]
+
+
+def test_generated_of_the_final_size_are_told(tmp_path):
+    target = folder(tmp_path / "ihc", "a.png", size=512)
+    predicted = folder(tmp_path / "out", "a.png", size=256, seed=1)
+    readme = scoring.PROTOCOLS["bci-readme"]
+    what, _ = scoring.score_folders(Folders(predicted, target), protocol=readme)
+    assert what == (
+        "1 image, two folders, paired by name. Taken as written by the test command, "
+        "neither scaled nor cut: 1 image of 256 x 256 pixels."
+    )
+    explained = explain_folders(Folders(predicted, target))
+    assert [s.protocol.name for s in explained] == ["bci-readme"]
 
 
 def test_a_name_stands_for_one_image(tmp_path):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from he2ihc_keras.measures import psnr, ssim
-from he2ihc_keras.measures.deconvolution import StainVectors
+from he2ihc_keras.measures.deconvolution import StainVectors, white_point
 from he2ihc_keras.measures.sharpness import sharpness_ratio
 from he2ihc_keras.measures.stains import compare_stains, measure_stains
-from he2ihc_keras.scoring import MEASURES, Generated, score_images
+from he2ihc_keras.scoring import MEASURES, PROTOCOLS, Generated, score_images
 from he2ihc_keras.scoring.baselines import blurred
 from he2ihc_keras.scoring.measured import OF_ONE_IMAGE
 
@@ -49,6 +49,26 @@ def test_stain_measures_are_those_of_both_images():
     assert found["dab"] == fake.mean_dab
     assert found["dab_error"] == pytest.approx(abs(fake.mean_dab - real.mean_dab))
     assert found["dab_dice"] == compare_stains(real, fake).dice
+
+
+def test_the_flat_colour_is_seen_against_the_glass_of_the_real_ihc():
+    image = generated()
+    flat = np.full_like(image.ihc, COLOUR)
+    [scored] = score_images([image], mean_colour=COLOUR).images
+    seen = measure_stains(flat, white=white_point(image.ihc))
+    assert scored.scores["mean_colour"]["dab"] == seen.mean_dab > 0
+
+
+def test_blurs_shrink_with_the_view():
+    size = 640  # scaled to 320: half the pixels
+    image = generated(size=size)._replace(ihc=patch(1, size))
+    readme = PROTOCOLS["bci-readme"]
+    [scored] = score_images([image], mean_colour=COLOUR, protocol=readme).images
+    real, fake = (
+        measure_stains(readme.view(i), sigma=8) for i in (image.ihc, image.fake_ihc)
+    )
+    found = scored.scores["generated"]["dab_correlation"]
+    assert found == compare_stains(real, fake).correlation
 
 
 def test_a_perfect_image_has_no_error_at_all():

@@ -63,6 +63,14 @@ def test_only_whole_slides_hold_the_truth_as_often_as_promised():
     assert by_image < 0.6
 
 
+@pytest.mark.parametrize("clusters", [6, 8, 10, 20])
+def test_few_images_rarely_show_what_is_not_there(clusters):
+    draw = np.random.default_rng(clusters).normal
+    intervals = [mean_interval(draw(size=clusters)) for _ in range(1000)]
+    missed = np.mean([not interval.contains(0) for interval in intervals])
+    assert 0.03 < missed < 0.08
+
+
 def test_a_slide_per_image_is_no_cluster():
     values = np.random.default_rng(0).normal(size=40)
     by_slide = mean_interval(values, [f"slide {n}" for n in range(40)])

@@ -80,17 +80,33 @@ def test_the_best_of_a_block_is_bold_and_the_target_itself_never(scores):
 
 
 @pytest.mark.parametrize("make", [table, stain_table])
-def test_tables_fit_80_columns(make, scores):
-    assert max(map(len, printed(make(scores), width=200))) <= 80
+def test_tables_fit_80_columns_of_a_pipe(make, scores):
+    image = scores.images[0]
+    worst = {"dab_correlation": -0.177, "psnr": 10.0, "sharpness": 12.34}
+    values = {method: {**v, **worst} for method, v in image.scores.items()}
+    images = [replace(image, scores=values, level=level) for level in LEVELS * 333]
+    lines = printed(make(replace(scores, images=images)))
+    assert any("all (999)" in line for line in lines)
+    assert not [line for line in lines if "…" in line or len(line) > 80]
+
+
+def test_tables_say_which_levels_are_too_few(scores):
+    caption = table(scores).caption
+    assert "Too few images or slides for intervals to trust: 0, 3+." in caption
+
+
+def test_a_resized_run_is_not_called_native(scores):
+    scaled = replace(scores, scale="resized to 24 x 24 as trained")
+    assert "Not at native size: resized to 24 x 24 as trained." in table(scaled).caption
 
 
 def test_stain_table_begins_with_the_real_ihc(scores):
     rows = [[str(c) for c in column.cells] for column in stain_table(scores).columns]
-    assert rows[1] == [
-        *("real IHC", "generated", "mean colour", "copy of H&E", "blurred real"),
-        *("real IHC", "generated"),
-        *("real IHC", "generated"),
-    ]
+    assert (
+        rows[1]
+        == [*("real IHC", "generated", "mean colour", "copy of H&E", "blurred real")]
+        * 3
+    )
     assert rows[2][0] == f"{np.mean(scores.values('dab', 'real')):.3f}"
     assert rows[3][0] == ""  # the real IHC has no error
 
@@ -187,5 +203,5 @@ def test_comparison_shows_both_means_and_the_gain(scores):
         f"{scores.mean('psnr', 'mean_colour'):.2f}",
         f"{scores.mean('psnr'):.2f}",
     ]
-    assert f"{gain.value:.2f} [{gain.low:.2f}, {gain.high:.2f}]" in row
+    assert f"{gain.value:.2f} dB [{gain.low:.2f}, {gain.high:.2f}]" in row
     assert "B: runs/[a]" in lines
