@@ -94,9 +94,9 @@ def _facts(source):
     scores, record = source.scores, source.record
     protocol = scores.protocol
     facts = [
-        ("Protocol", f"{protocol.name}: {protocol.summary}"),
+        ("Protocol", f"{protocol.name}, {scores.scale or protocol.size}"),
+        ("Measured", protocol.how),
         ("Source of the protocol", protocol.source.replace("`", "")),
-        ("Scale", scores.scale or "as the protocol has it"),
         ("Stain vectors", scores.vectors.source),
         ("Slides", scores.slides_from or "not known"),
         ("Sizes (width x height)", _sizes(record.get("sizes", {}))),

@@ -15,6 +15,8 @@ from he2ihc_keras.scoring.statistics import FEWEST_TO_TELL, Interval
 
 # Files may have been written on two machines; other targets differ by more.
 _SAME = 1e-6
+# One of two images is all but flat, and how flat says nothing.
+_BEYOND = 100
 
 Outcome = Literal["a", "b", "noise", "too few", "equal", "undefined"]
 
@@ -76,6 +78,8 @@ class Difference:
     @property
     def gain_text(self) -> str:
         """The gain with unit and interval: `-0.31 dB [-0.44, -0.18]`."""
+        if self.measure.is_ratio and not 1 < self.gain.value * _BEYOND < _BEYOND**2:
+            return f"a factor beyond {_BEYOND}"
         value, low, high = map(self.measure.form.format, self.gain)
         text = f"{value} {self.measure.unit}".rstrip()
         text = f"a factor of {value}" if self.measure.is_ratio else text

@@ -20,7 +20,7 @@ class Protocol:
 
     Attributes:
         name: What `--protocol` takes.
-        summary: The protocol in a line.
+        how: What is measured and how it is averaged, in a line.
         source: Who scores like this.
         ssim: SSIM of two uint8 images.
         pooled: PSNR from the mean squared error of all pixels of all images, rather
@@ -30,12 +30,24 @@ class Protocol:
     """
 
     name: str
-    summary: str
+    how: str
     source: str
     ssim: Callable[[np.ndarray, np.ndarray], float] = measures.ssim
     pooled: bool = False
     scale_width: int | None = None
     centre: int | None = None
+
+    @property
+    def size(self) -> str:
+        """At what size images are compared, in words."""
+        if self.is_native:
+            return "native size"
+        return f"scaled to {self.scale_width}, middle {self.centre} x {self.centre}"
+
+    @property
+    def summary(self) -> str:
+        """The protocol in a line."""
+        return f"{self.size}; {self.how}"
 
     @property
     def is_native(self) -> bool:
@@ -68,12 +80,12 @@ class Protocol:
 
 BCI = Protocol(
     "bci",
-    "native size, SSIM 7 x 7 uniform, mean of per-image values",
+    "SSIM 7 x 7 uniform, mean of per-image values",
     "`evaluate.py` of PyramidPix2pix, https://github.com/bupt-ai-cz/BCI",
 )
 BCI_README = Protocol(
     "bci-readme",
-    "scaled to 320 pixels, middle 256 x 256; SSIM and mean as in bci",
+    "SSIM 7 x 7 uniform, mean of per-image values",
     "what the test command of PyramidPix2pix's README does: `TestOptions` sets "
     "scale_width_and_midcrop, load_size 320, crop_size 256",
     scale_width=320,
@@ -81,13 +93,13 @@ BCI_README = Protocol(
 )
 POOLED = Protocol(
     "pooled",
-    "native size, PSNR of the error of all pixels of all images",
+    "PSNR of the error of all pixels of all images",
     "torchmetrics' PeakSignalNoiseRatio over a whole set",
     pooled=True,
 )
 GAUSSIAN = Protocol(
     "gaussian",
-    "native size, SSIM 11 x 11 Gaussian (sigma 1.5)",
+    "SSIM 11 x 11 Gaussian (sigma 1.5)",
     "torchmetrics, `tf.image.ssim`; Wang et al. (2004)",
     ssim=measures.gaussian_ssim,
 )

@@ -77,7 +77,7 @@ def score_run(
         total=len(chosen),
         progress=progress,
     )
-    seen = scale or (protocol.summary if not protocol.is_native else "whole images")
+    seen = scale or ("whole images" if protocol.is_native else protocol.size)
     what = f"Held-out split: {split}, {len(chosen)} pairs, {seen}; {modes.in_words()}."
     return what, scores.with_slides(slide_of_each, told_by)
 

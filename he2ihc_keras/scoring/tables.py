@@ -242,10 +242,8 @@ def _stain_cell(scores, name, method):
 
 def _caption(scores):
     protocol = scores.protocol
-    lines = [f"Protocol {protocol.name}: {protocol.summary}."]
-    if scores.scale:
-        lines.append(f"Not at native size: {scores.scale}.")
-    lines.append(_colour_line(scores))
+    size = scores.scale or protocol.size
+    lines = [f"Protocol {protocol.name}, {size}: {protocol.how}.", _colour_line(scores)]
     if BLURRED_TARGET in scores.methods:
         lines.append(
             f"Blurred real: the target itself, sigma {TARGET_BLUR:g} pixels; what blur "

@@ -208,7 +208,7 @@ def test_staining_then_scoring_is_scoring_the_model(model, data, tmp_path):
 
 def test_a_protocol_of_its_own_size_shrinks_before_staining(model, data):
     output = ok("score", model, "--data", data, "--protocol", "bci-readme")
-    assert "scaled to 320 pixels, middle 256 x 256" in output
+    assert "scaled to 320, middle 256 x 256" in output
 
 
 def test_a_model_file_knows_no_data(model):

@@ -114,7 +114,8 @@ def test_page_says_what_it_is_not_for(page):
 def test_page_says_where_its_numbers_are_from(page, results):
     for said in (
         results.record["names_sha256"],
-        results.record["protocol_summary"],
+        results.record["compared_at"],
+        results.record["measured"],
         results.record["source"]["predicted"],
         results.record["source"]["scored"],
         "48 x 48",

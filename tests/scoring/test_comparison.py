@@ -96,6 +96,13 @@ def test_sharpness_is_best_at_one_and_differs_by_factors():
     )
 
 
+def test_a_flat_image_is_not_so_many_times_less_sharp():
+    found = difference(
+        "sharpness", *[scores_of([20] * 12, sharpness=[s] * 12) for s in (0, 0.9)]
+    )
+    assert found.in_words() == "sharpness: B is better by a factor beyond 100."
+
+
 def test_blur_is_not_made_good_by_noise():
     mixed, even = (
         scores_of([20] * 12, sharpness=s * 6) for s in ([0.2, 1.8], [0.9] * 2)

@@ -56,7 +56,7 @@ def test_gaussian_changes_ssim_alone():
 
 
 def test_every_protocol_names_its_source():
-    assert all(p.source and p.summary for p in PROTOCOLS.values())
+    assert all(p.source and p.how for p in PROTOCOLS.values())
     assert [p.name for p in PROTOCOLS.values()] == list(PROTOCOLS)
 
 

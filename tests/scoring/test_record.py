@@ -55,7 +55,7 @@ def test_scale_and_stain_vectors_are_kept(tmp_path):
     scores = scores_of("a", vectors=vectors, scale="resized to 16 x 16 as trained")
     write_scores(tmp_path / "scores.csv", scores)
     found, record = read_scores(tmp_path / "scores.csv")
-    assert found.scale == record["scale"] == "resized to 16 x 16 as trained"
+    assert found.scale == record["compared_at"] == "resized to 16 x 16 as trained"
     np.testing.assert_allclose(found.vectors.matrix, vectors.matrix, atol=1e-5)
     assert record["stain_vectors"]["source"] == "mine"
 

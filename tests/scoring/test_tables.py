@@ -97,7 +97,9 @@ def test_tables_say_which_levels_are_too_few(scores):
 
 def test_a_resized_run_is_not_called_native(scores):
     scaled = replace(scores, scale="resized to 24 x 24 as trained")
-    assert "Not at native size: resized to 24 x 24 as trained." in table(scaled).caption
+    caption = table(scaled).caption
+    assert "Protocol bci, resized to 24 x 24 as trained: SSIM" in caption
+    assert "native size" not in caption
 
 
 def test_stain_table_begins_with_the_real_ihc(scores):
@@ -113,7 +115,7 @@ def test_stain_table_begins_with_the_real_ihc(scores):
 
 def test_tables_say_what_their_numbers_are(scores):
     caption = table(scores).caption
-    assert "Protocol bci: native size" in caption
+    assert "Protocol bci, native size: SSIM 7 x 7" in caption
     assert "that of the training IHC, RGB 220, 214, 217." in caption
     assert "Levels are those of the slides, not of the patches." in caption
     assert "95 % bootstrap over images, which may share slides." in caption
