@@ -37,13 +37,22 @@ class _Commands(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
     def invoke(self, context):
-        # The library says what is wrong with an input by these three.
+        # The library says what is wrong with an input by the first three, and the
+        # system what is wrong with a file or a disk by the last.
         try:
             return super().invoke(context)
-        except (ValueError, TypeError, FloatingPointError) as error:
+        except BrokenPipeError:  # of `| head`, which click knows to end quietly
+            raise
+        except (ValueError, TypeError, FloatingPointError, OSError) as error:
             if context.params.get("debug"):
                 raise
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_message(error)) from error
+
+
+def _message(error):
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}."
+    return str(error) or type(error).__name__
 
 
 @click.group(cls=_Commands)

@@ -2,6 +2,9 @@
 
 import contextlib
 import os
+import tempfile
+
+import click
 
 
 def start_tensorflow():
@@ -18,6 +21,29 @@ def start_tensorflow():
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def check_writable(out):
+    """Refuses a place that cannot be written, before the long work; leaves no trace.
+
+    Args:
+        out: The file or folder to make, or one to replace or add to. Folders above it
+            need not exist.
+
+    Raises:
+        click.ClickException: If no file can be made there.
+    """
+    folder = out.absolute() if out.is_dir() else out.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise click.ClickException(
+            f"{out} cannot be written. {folder}: {error.strerror}. Choose another "
+            "--out."
+        ) from error
 
 
 def stdout():

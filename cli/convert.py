@@ -34,8 +34,9 @@ def convert(weights, out, dropout):
     \b
     Example:
       he2ihc-keras convert latest_net_G.pth --out pyramid_pix2pix_bci.keras
-      he2ihc-keras predict pyramid_pix2pix_bci.keras BCI_dataset/HE/test --out stained
+      he2ihc-keras score pyramid_pix2pix_bci.keras --data BCI_dataset
     """
+    consoles.check_writable(out)
     consoles.start_tensorflow()
     from he2ihc_keras import export
 
@@ -60,7 +61,18 @@ def _weights(model):
 def _next(network, out):
     if network.name == "patchgan":
         return "A discriminator judges and does not stain: keras.models.load_model."
+    drops = bool(network.options["dropout"])
+    as_tested = " --statistics image" + " --dropout on" * drops
     return (
-        f"  he2ihc-keras predict {out} HE_FOLDER --out stained\n"
-        "  he2ihc-keras score stained IHC_FOLDER --he HE_FOLDER"
+        f"As the authors test, by each image's statistics{', with dropout' * drops}:\n"
+        f"{_commands(out, as_tested)}\n"
+        f"As their --eval, by the training's statistics{', without dropout' * drops}:\n"
+        f"{_commands(out)}"
+    )
+
+
+def _commands(out, modes=""):
+    return (
+        f"  he2ihc-keras predict {out} HE_FOLDER --out stained{modes}\n"
+        f"  he2ihc-keras score {out} --data FOLDER{modes}"
     )

@@ -25,6 +25,7 @@ def export(run, out):
     Example:
       he2ihc-keras export runs/attn_pyramid --out attn_pyramid_saved_model
     """
+    consoles.check_writable(out)
     consoles.start_tensorflow()
     from he2ihc_keras import inference
     from he2ihc_keras.export import export_saved_model

@@ -41,13 +41,16 @@ from he2ihc_keras.cli import console as consoles
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Of --dropout on.",
+    help="Of --dropout on: with the pixels, it says what each image loses.",
 )
 def predict(run, inputs, out, statistics, dropout, seed):
     """Stain H&E images of any size; no IHC is needed.
 
     The authors of pix2pix and PyramidPix2pix test with --statistics image --dropout on.
     An image is stained alike whichever others are stained with it.
+
+    Beside the images, predict.json says which model stained them, and how. A folder
+    takes more images of the same model and modes, but none of others.
 
     An image that cannot be read does not stop the others; it is listed at the end, and
     the exit code is 1.
@@ -57,20 +60,26 @@ def predict(run, inputs, out, statistics, dropout, seed):
       he2ihc-keras predict runs/attn_pyramid BCI_dataset/HE/test --out stained
       he2ihc-keras predict model.keras a.png b.jpg --out stained
     """
+    consoles.check_writable(out)
     consoles.start_tensorflow()
     from he2ihc_keras import inference
 
-    images = inference.find_images(inputs)
     modes = inference.Modes(statistics, dropout=dropout == "on", seed=seed)
+    images = inference.find_images(inputs)
+    by = inference.stained_by(run, modes)
+    inference.stained_before(out, by)  # refuses a folder of another model
     generator = inference.with_modes(inference.load_generator(run), modes)
     stainer = inference.Stainer(generator)
     _warn_of_scale(inference.load_recipe(run))
     with consoles.bar("Staining") as advance:
         done = iter(range(1, len(images) + 1))
         failures = inference.predict_files(
-            stainer, images, out, progress=lambda: advance(next(done), len(images))
+            stainer,
+            images,
+            out,
+            by=by,
+            progress=lambda: advance(next(done), len(images)),
         )
-    inference.write_record(out, run, modes)
     click.echo(f"{len(images) - len(failures)} of {len(images)} images stained: {out}")
     if modes != inference.Modes():
         click.echo(f"Modes: {modes.in_words()}.")

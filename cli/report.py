@@ -48,6 +48,7 @@ def report(source, out, sort_by):
     """
     from he2ihc_keras.report import needs_a_model, write_report
 
+    consoles.check_writable(out)
     if needs_a_model(source):
         consoles.start_tensorflow()
     try:

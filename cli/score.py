@@ -243,6 +243,7 @@ def _prepare(out):
     from he2ihc_keras.scoring.record import check_place
 
     check_place(out)
+    consoles.check_writable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
 
 

@@ -1,19 +1,26 @@
 """State dicts on disk: names and arrays, read without running what a file holds."""
 
 import pickle
+import pickletools
 import re
+import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-# What a torn .npz fails with
+# What a torn .npz or pickle fails with
 _DAMAGE = (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 # Before it, a file made for the purpose got past `weights_only=True` (CVE-2025-32434,
 # CVE-2026-24747).
 _SAFE_TORCH = (2, 10)
+# What a pickle of tensors refers to; PyTorch wrote five of them into a file before 1.6.
+_OF_TENSORS = re.compile(
+    r"collections\.OrderedDict|torch\._utils\._rebuild_\w+|torch\.\w+Storage"
+)
+_LEGACY_PICKLES = 5
 
 
 def read_state_dict(path: Path | str) -> dict[str, np.ndarray]:
@@ -80,12 +87,11 @@ def _reader_of_zip(path):
 def _read_pytorch(path):
     torch = _import_torch(path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of pickles that it then refuses
+            warnings.simplefilter("ignore")
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        called = re.search(r"GLOBAL (\S+)", str(error))
-        if called is None:
-            raise ValueError(_damage(path, "its pickle cannot be read")) from error
-        raise ValueError(_refusal(path, called[1])) from error
+        raise ValueError(_why_unread(path, error)) from error
     except Exception as error:  # what a torn pickle fails with, nobody lists
         raise ValueError(_damage(path, error)) from error
     _check_is_flat(path, state, torch.Tensor)
@@ -106,6 +112,55 @@ def _import_torch(path):
             "Install a newer one: pip install 'he2ihc-keras[torch]'"
         )
     return torch
+
+
+def _why_unread(path, error):
+    """What `weights_only=True` stopped at: code, or what it cannot make sense of."""
+    named = re.search(r"GLOBAL (\S+)", str(error))
+    if named:
+        return _refusal(path, named[1])
+    # It knows the opcodes of protocol 2 alone, and stops before it meets the code.
+    names = dict.fromkeys(_names_in_pickles(path))
+    code = [name for name in names if not _OF_TENSORS.fullmatch(name)]
+    if code:
+        return _refusal(path, some(code))
+    return (
+        f"{path} is damaged, or its pickle is not of protocol 2, PyTorch's own. Copy "
+        "it again, or write it with `torch.save(network.state_dict(), path)`."
+    )
+
+
+def _names_in_pickles(path) -> Iterator[str]:
+    """All that the pickles of a file refer to by module and name."""
+    if not zipfile.is_zipfile(path):
+        with open(path, "rb") as file:
+            for _ in range(_LEGACY_PICKLES):
+                yield from _names_in_pickle(file)
+        return
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.namelist():
+            if member.endswith("/data.pkl"):
+                with archive.open(member) as file:
+                    yield from _names_in_pickle(file)
+
+
+def _names_in_pickle(file) -> Iterator[str]:
+    """Modules and names, told from the opcodes alone: nothing is unpickled."""
+    strings, memo = [], {}  # the last two strings are what STACK_GLOBAL looks up
+    try:
+        for opcode, argument, _ in pickletools.genops(file):
+            if opcode.name in ("GLOBAL", "INST"):
+                yield argument.replace(" ", ".")
+            elif opcode.name == "STACK_GLOBAL":
+                yield ".".join(strings[-2:])
+            elif opcode.name == "MEMOIZE" or "PUT" in opcode.name:
+                memo[len(memo) if argument is None else argument] = strings[-1:]
+            elif "GET" in opcode.name:
+                strings += memo.get(argument, [])
+            elif isinstance(argument, str):
+                strings.append(argument)
+    except _DAMAGE:  # the pickle ends too early, or is none
+        return
 
 
 def _refusal(path, code):
@@ -136,6 +191,8 @@ def _read_npz(path):
         with np.load(path, allow_pickle=False) as file:
             return _as_float32({name: file[name] for name in file.files})
     except _DAMAGE as error:
+        if "allow_pickle" in str(error):  # NumPy's word for an array of objects
+            raise ValueError(_refusal(path, "pickled objects")) from error
         raise ValueError(_damage(path, error)) from error
 
 

@@ -1,14 +1,10 @@
 """Trained generators on images without an IHC partner."""
 
-from he2ihc_keras.inference.files import (
-    find_images,
-    predict_files,
-    stain_image,
-    write_record,
-)
+from he2ihc_keras.inference.files import find_images, predict_files, stain_image
 from he2ihc_keras.inference.held_out import held_out, stain_pairs
 from he2ihc_keras.inference.load import load_generator, load_recipe
 from he2ihc_keras.inference.modes import Modes, with_modes
+from he2ihc_keras.inference.record import stained_before, stained_by, write_record
 from he2ihc_keras.inference.stainer import Stainer
 
 __all__ = [
@@ -21,6 +17,8 @@ __all__ = [
     "predict_files",
     "stain_image",
     "stain_pairs",
+    "stained_before",
+    "stained_by",
     "with_modes",
     "write_record",
 ]

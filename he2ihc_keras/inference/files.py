@@ -1,24 +1,16 @@
 """Images on disk to stained images on disk."""
 
-import dataclasses
-import json
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-import he2ihc_keras
-from he2ihc_keras.data.images import (
-    IMAGE_SUFFIXES,
-    read_image,
-    whole_file,
-    write_image,
-)
-from he2ihc_keras.inference.modes import Modes
+from he2ihc_keras.data.images import IMAGE_SUFFIXES, read_image, write_image
+from he2ihc_keras.inference.modes import choose_units
+from he2ihc_keras.inference.record import recorded
 from he2ihc_keras.inference.stainer import Stainer
-
-# How the images of a folder were stained
-RECORD = "predict.json"
 
 
 def find_images(inputs: Iterable[Path | str]) -> list[Path]:
@@ -47,6 +39,7 @@ def predict_files(
     images: Sequence[Path],
     out: Path | str,
     *,
+    by: Mapping[str, Any] | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Stains images one by one, and goes on past those that fail.
@@ -55,13 +48,16 @@ def predict_files(
         stainer: What stains.
         images: H&E images of any size, as `find_images` lists them.
         out: Folder for the stained images: same names, as PNG.
+        by: Which model stains and how, from `stained_by`; `predict.json` then says so
+            beside the images.
         progress: Called after each image.
 
     Returns:
         What went wrong, one message for each image that failed.
 
     Raises:
-        ValueError: If a stained image would replace its own H&E.
+        ValueError: If a stained image would replace its own H&E, or the images of the
+            folder were stained otherwise.
     """
     out = Path(out)
     targets = [out / f"{image.stem}.png" for image in images]
@@ -72,38 +68,24 @@ def predict_files(
                 "images get the names of their H&E."
             )
     out.mkdir(parents=True, exist_ok=True)
-    failures = []
-    for image, target in zip(images, targets, strict=True):
-        try:
-            write_image(target, stain_image(stainer, read_image(image)))
-        except Exception as error:  # whatever it is, the other images can be stained
-            failures.append(_failure(image, error))
-        progress()
+    failures: list[str] = []
+    with recorded(out, by) if by else contextlib.nullcontext([]) as stained:
+        for image, target in zip(images, targets, strict=True):
+            try:
+                write_image(target, stain_image(stainer, read_image(image)))
+                stained.append(target.stem)
+            except Exception as error:  # whatever it is, the others can be stained
+                failures.append(_failure(image, error))
+            progress()
     return failures
 
 
-def write_record(out: Path | str, model: Path | str, modes: Modes) -> Path:
-    """Write how a folder was stained, beside its images: `predict.json`.
-
-    Args:
-        out: The folder of stained images.
-        model: The run or `.keras` file that stained them.
-        modes: How the generator ran.
-    """
-    path = Path(out) / RECORD
-    record = {
-        "he2ihc_keras": he2ihc_keras.__version__,
-        "model": str(Path(model).resolve()),
-        **dataclasses.asdict(modes),
-        "note": "Generated images. Research only, not for diagnosis.",
-    }
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return path
-
-
 def stain_image(stainer: Stainer, he: np.ndarray) -> np.ndarray:
-    """IHC of one H&E image, both uint8 `(height, width, 3)`."""
+    """IHC of one H&E image, both uint8 `(height, width, 3)`.
+
+    Where dropout is on, the image has its own units dropped: see `choose_units`.
+    """
+    choose_units(stainer.generator, he)
     return np.asarray(stainer.predict_on_batch(he[np.newaxis]))[0]
 
 

@@ -30,16 +30,16 @@ def stain_pairs(
     """Stains pairs at the scale of the training.
 
     A recipe that resizes its pairs gave the network images of one size and scale; it
-    is scored on the same. One that cuts patches is scored on whole images. A `view`,
-    of uint8 images `(height, width, 3)`, takes the place of either.
+    is scored on the same. One that cuts patches is scored on whole images. With a
+    `view`, of uint8 images `(height, width, 3)`, the network sees that of the whole
+    H&E, and the real images come whole.
 
     Yields:
         `(name, level, fake_ihc, ihc, he)`, images uint8 `(height, width, 3)`.
     """
     for pair in pairs:
         he, ihc = read_pair(pair)
-        if view is not None:
-            he, ihc = view(he), view(ihc)
-        elif recipe is not None and recipe.data.fit == "resize":
+        if view is None and recipe is not None and recipe.data.fit == "resize":
             he, ihc = (resize(image, recipe.data.patch_size) for image in (he, ihc))
-        yield pair.name, pair.level, stain_image(stainer, he), ihc, he
+        seen = he if view is None else view(he)
+        yield pair.name, pair.level, stain_image(stainer, seen), ihc, he

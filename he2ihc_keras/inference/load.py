@@ -22,7 +22,7 @@ def load_generator(path: Path | str) -> keras.Model:
     Raises:
         ValueError: If there is no model, or it is not a generator of this package.
     """
-    file = _model_file(Path(path))
+    file = model_file(path)
     try:
         model = keras.models.load_model(file, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -45,7 +45,13 @@ def load_recipe(path: Path | str) -> Recipe | None:
     return Recipe.load(run.recipe) if run.exists() and is_of_run else None
 
 
-def _model_file(path):
+def model_file(path: Path | str) -> Path:
+    """The `.keras` file of a run folder, or the file itself.
+
+    Raises:
+        ValueError: If there is no model.
+    """
+    path = Path(path)
     if path.is_dir():
         model = RunFolder(path).model
         if model.is_file():

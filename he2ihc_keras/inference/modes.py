@@ -1,5 +1,6 @@
 """Ways to run a generator: whose statistics its norms take, and whether it drops."""
 
+import zlib
 from dataclasses import dataclass
 
 import keras
@@ -27,7 +28,8 @@ class Modes:
         seed: Of the dropout, 0 or more.
 
     Raises:
-        ValueError: If `statistics` is unknown or `seed` is negative.
+        ValueError: If `statistics` is unknown, `seed` is negative, or there is one and
+            no dropout.
     """
 
     statistics: str = "running"
@@ -42,6 +44,11 @@ class Modes:
             )
         if self.seed < 0:
             raise ValueError(f"`seed` must be 0 or more. Received: {self.seed}.")
+        if self.seed and not self.dropout:
+            raise ValueError(
+                f"Seed {self.seed} is of the dropout, which is off. Switch dropout on, "
+                "or leave the seed out."
+            )
 
     def in_words(self) -> str:
         """A phrase for a table or a log."""
@@ -56,9 +63,9 @@ def with_modes(generator: keras.Model, modes: Modes) -> keras.Model:
     Statistics of an image are those of all its positions, with what `Stainer` pads:
     where height and width are multiples of the stride, as in BCI, it pads nothing.
 
-    Dropout depends on the seed, the layer and the size of the image alone. An image is
-    stained alike whichever others are stained before it or beside it; two images of one
-    size lose the same units.
+    Dropout depends on the seed, the layer and what `choose_units` was given last: an
+    image is stained alike whichever others are stained before it or beside it. Images
+    of one batch lose the same units.
 
     Args:
         generator: A generator of this package.
@@ -72,7 +79,7 @@ def with_modes(generator: keras.Model, modes: Modes) -> keras.Model:
         ValueError: If the generator has nothing that a mode is about: no batch norm, or
             no dropout.
     """
-    if modes == Modes(seed=modes.seed):
+    if modes == Modes():
         return generator
     _check_can(generator, modes)
     generator = models.as_float32(generator)
@@ -84,12 +91,28 @@ def with_modes(generator: keras.Model, modes: Modes) -> keras.Model:
             return ImageNormalization.from_config(config)
         if modes.dropout and isinstance(layer, keras.layers.Dropout):
             seed = int(seeds.integers(2**31))
-            return SteadyDropout.from_config({**config, "seed": seed})
+            return SteadyDropout(layer.rate, seed, name=layer.name)
         return layer.__class__.from_config(config)
 
     twin = keras.models.clone_model(generator, clone_function=in_modes)
     twin.set_weights(generator.get_weights())
     return twin
+
+
+def choose_units(generator: keras.Model, he: np.ndarray) -> None:
+    """Sets which units are dropped, by the seed and the pixels of an image alone.
+
+    Each image of a set then loses its own, as in the authors' test, and the same ones
+    whenever it is stained.
+
+    Args:
+        generator: What `with_modes` gave; without dropout, nothing happens.
+        he: uint8 `(height, width, 3)`.
+    """
+    image = zlib.crc32(np.ascontiguousarray(he))
+    for layer in generator.layers:
+        if isinstance(layer, SteadyDropout):
+            layer.units.state.assign([layer.seed, image])
 
 
 @keras.saving.register_keras_serializable(package="he2ihc_keras")
@@ -107,16 +130,40 @@ class ImageNormalization(BatchNormalization):
 
 
 @keras.saving.register_keras_serializable(package="he2ihc_keras")
-class SteadyDropout(keras.layers.Dropout):
-    """Dropout at all times, of the same units in each image of a size.
+class SteadyDropout(keras.layers.Layer):
+    """Dropout at all times, of the same units until `choose_units` chooses others.
+
+    Args:
+        rate: Chance of a unit to be dropped; the others are multiplied by
+            `1 / (1 - rate)`.
+        seed: With the image that was chosen last, says which they are.
 
     Input and output:
         Features `(batch, height, width, channels)`, any range.
     """
 
-    def call(self, inputs, training=None):
+    def __init__(self, rate: float, seed: int, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.seed = seed
+        self.units = _SteadySeed(seed)
+
+    def call(self, inputs):
         one_for_all = (1, *inputs.shape[1:])
-        return keras.random.dropout(inputs, self.rate, one_for_all, seed=self.seed)
+        return keras.random.dropout(inputs, self.rate, one_for_all, seed=self.units)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+class _SteadySeed(keras.random.SeedGenerator):
+    """Does not move on as numbers are drawn."""
+
+    def next(self, ordered=True):
+        return ops.copy(self.state)
 
 
 def _check_can(generator, modes):

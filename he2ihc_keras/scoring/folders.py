@@ -37,7 +37,7 @@ from he2ihc_keras.scoring.scores import (
 from he2ihc_keras.scoring.slides import SlideSource
 from he2ihc_keras.scoring.streaming import Progress, stream
 
-# `he2ihc_keras.inference.files.RECORD`, which would import Keras
+# `he2ihc_keras.inference.record.RECORD`, which would import Keras
 _PREDICTED = "predict.json"
 _PROBLEMS_SHOWN = 10
 
@@ -77,7 +77,8 @@ class Folders:
         }
         stained_by = Path(self.predicted) / _PREDICTED
         if stained_by.is_file():
-            source["stained_by"] = json.loads(stained_by.read_text(encoding="utf-8"))
+            told = json.loads(stained_by.read_text(encoding="utf-8"))
+            source["stained_by"] = {**told, "images": len(told.get("images", ()))}
         return source
 
     def find(self, protocol: Protocol = BCI) -> Results:

@@ -1,5 +1,7 @@
+import errno
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -7,6 +9,7 @@ from click.testing import CliRunner
 
 import he2ihc_keras
 from he2ihc_keras.cli import main
+from he2ihc_keras.cli.console import check_writable
 
 COMMANDS = main.list_commands(None)
 
@@ -65,6 +68,79 @@ def test_error_of_the_library_is_a_message_not_a_traceback():
 def test_debug_shows_the_traceback():
     result = run("--debug", "zoo", "unett")
     assert isinstance(result.exception, ValueError)
+
+
+# What the system refuses
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Gives `zoo` an error to fail with; returns what it then does."""
+
+    def fail_with(error, *options):
+        def card(name):
+            raise error
+
+        monkeypatch.setattr("he2ihc_keras.zoo.card", card)
+        return run(*options, "zoo", "unet")
+
+    return fail_with
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "a.png"), "a.png: No space "),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "a"),
+            "a: Permission denied",
+        ),
+        (OSError("Unable to open file"), "Unable to open file"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_error_of_the_system_is_a_message_not_a_traceback(command, error, message):
+    result = command(error)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {message}")
+
+
+def test_debug_shows_the_traceback_of_the_system_too(command):
+    error = PermissionError(errno.EACCES, "Permission denied", "a")
+    assert command(error, "--debug").exception is error
+
+
+def test_reader_that_has_seen_enough_is_no_error(command):
+    result = command(BrokenPipeError(errno.EPIPE, "Broken pipe"))
+    assert (result.exit_code, result.output) == (1, "")
+
+
+@pytest.mark.parametrize("name", ["convert", "export", "predict"])
+def test_place_that_cannot_be_written_is_told_before_the_work(name, tmp_path):
+    file, out = tmp_path / "file", tmp_path / "file" / "deeper" / "x.keras"
+    file.write_bytes(b"no model and no image")
+    result = run(name, file, *[file] * (name == "predict"), "--out", out)
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: {out} cannot be written. {file}: Not a directory. Choose another "
+        "--out.\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "new", "new/deeper/new", "file"])
+def test_place_that_can_be_written_is_left_as_it_is(name, tmp_path):
+    (tmp_path / "file").write_text("as before")
+    check_writable(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "as before"
+
+
+def test_relative_place_is_relative_to_where_one_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    check_writable(Path("new/deeper"))
+    with pytest.raises(click.ClickException, match="^file/new cannot be written"):
+        check_writable(Path("file/new"))
 
 
 def test_zoo_lists_every_model():

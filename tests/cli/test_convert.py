@@ -1,9 +1,12 @@
+import json
 import sys
+from hashlib import sha256
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from he2ihc_keras import inference
 from he2ihc_keras.cli import main
 from he2ihc_keras.data.images import read_image, write_image
 from helpers import noise_image, reference
@@ -41,11 +44,24 @@ def test_convert_says_what_it_found_and_what_comes_next(tmp_path):
     assert ok("convert", weights(tmp_path, "resnet_dropout"), "--out", out) == (
         "Found: pyramid_pix2pix, filters 8, blocks 9, dropout 0.5; 181,075 weights.\n"
         f"Written: {out}\n"
+        "As the authors test, by each image's statistics, with dropout:\n"
+        f"  he2ihc-keras predict {out} HE_FOLDER --out stained --statistics image "
+        "--dropout on\n"
+        f"  he2ihc-keras score {out} --data FOLDER --statistics image --dropout on\n"
+        "As their --eval, by the training's statistics, without dropout:\n"
         f"  he2ihc-keras predict {out} HE_FOLDER --out stained\n"
-        "  he2ihc-keras score stained IHC_FOLDER --he HE_FOLDER\n"
+        f"  he2ihc-keras score {out} --data FOLDER\n"
         "Not for diagnosis. Weights fall under the terms of the data they were trained "
         "on: those of BCI allow no commercial use, of derivatives neither.\n"
     )
+
+
+def test_convert_speaks_of_no_dropout_where_there_is_none(tmp_path):
+    path, out = weights(tmp_path, "resnet_nodropout"), tmp_path / "model.keras"
+    output = ok("convert", path, "--out", out)
+    assert "As the authors test, by each image's statistics:\n" in output
+    assert f"score {out} --data FOLDER --statistics image\n" in output
+    assert "--dropout on" not in output
 
 
 def test_convert_offers_no_staining_with_a_discriminator(tmp_path):
@@ -118,6 +134,38 @@ def test_predict_stains_the_same_with_the_same_seed(generator, he):
     options = ("--dropout", "on", "--seed", "5")
     first, second = (stained(generator, he, *options)[1] for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_predict_refuses_a_seed_without_dropout(generator, he, tmp_path):
+    result = run("predict", generator, he, "--out", tmp_path / "out", "--seed", "5")
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: Seed 5 is of the dropout, which is off. Switch dropout on, or leave "
+        "the seed out.\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_predict_adds_to_the_images_of_the_same_model_and_modes(generator, he):
+    other = he.with_name("other.png")
+    write_image(other, noise_image(32, 32, seed=1))
+    out = he.with_name("out")
+    for image in (he, other):
+        ok("predict", generator, image, "--out", out, "--statistics", "image")
+    record = json.loads((out / "predict.json").read_text())
+    assert record["images"] == ["he", "other"]
+    assert record["model_sha256"] == sha256(generator.read_bytes()).hexdigest()
+
+
+def test_predict_mixes_no_modes_in_a_folder(generator, he, monkeypatch):
+    out = he.with_name("out")
+    ok("predict", generator, he, "--out", out)
+    image = (out / "he.png").read_bytes()
+    monkeypatch.setattr(inference, "load_generator", None)  # refused before that
+    result = run("predict", generator, he, "--out", out, "--dropout", "on")
+    assert result.exit_code == 1
+    assert f"Error: {out} is for images of {generator} (SHA-256 " in result.output
+    assert (out / "he.png").read_bytes() == image
 
 
 def test_predict_refuses_a_mode_that_the_network_lacks(tmp_path, he):

@@ -91,6 +91,15 @@ def test_slides_are_told_by_a_table(data, tmp_path):
     assert "bootstrap over 2 slides" in output
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_scoring(data, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    out = tmp_path / "file" / "scores.csv"
+    result = run("score", data / "noisy", data / "IHC" / "train", "--out", out)
+    assert result.exit_code == 1
+    assert f"{out} cannot be written." in result.output
+    assert "PSNR" not in result.output
+
+
 def test_a_result_folder_needs_no_target(data, tmp_path):
     images = tmp_path / "results" / "theirs" / "test_latest" / "images"
     images.mkdir(parents=True)
@@ -194,6 +203,7 @@ def test_a_stained_folder_tells_how_it_was_stained(model, data, tmp_path):
     ok("score", tmp_path, ihc, "--out", tmp_path / "scores.csv")
     source = json.loads((tmp_path / "scores.json").read_text())["source"]
     assert source["stained_by"]["statistics"] == "image"
+    assert source["stained_by"]["images"] == len(list(he.iterdir()))
     assert source["stained_by"]["model"] == str(model.resolve())
 
 

@@ -19,11 +19,17 @@ STATE = {
 class MakesAFolder:
     """Pickled, a call: whoever unpickles it without care makes the folder."""
 
+    call = os.mkdir
+
     def __init__(self, path):
         self.path = path
 
     def __reduce__(self):
-        return os.mkdir, (str(self.path),)
+        return type(self).call, (str(self.path),)
+
+
+class RemovesAFolder(MakesAFolder):
+    call = os.rmdir
 
 
 def write(path, form, state=STATE):
@@ -40,10 +46,17 @@ def write(path, form, state=STATE):
     return path
 
 
-def save(path, form, content):
-    is_zip = form == "pth"
+def save(path, form, content, protocol=2):
     torch = pytest.importorskip("torch")
-    torch.save(content, path, _use_new_zipfile_serialization=is_zip)
+    if form == "pickle":
+        path.write_bytes(pickle.dumps(content, protocol))
+    else:
+        torch.save(
+            content,
+            path,
+            pickle_protocol=protocol,
+            _use_new_zipfile_serialization=form == "pth",
+        )
     return path
 
 
@@ -93,25 +106,53 @@ def test_pickle_that_calls_is_not_obeyed(tmp_path):
     assert made.exists()
 
 
-@pytest.mark.parametrize("form", ["pth", "legacy pth"])
-def test_pytorch_file_that_calls_is_refused_by_what_it_calls(tmp_path, form):
-    made = tmp_path / "made"
-    path = save(tmp_path / "weights.pth", form, {"a": MakesAFolder(made)})
-    assert refusal(read_state_dict, path) == (
-        f"{path} is refused: it holds {os.name}.mkdir, which is code and could do "
-        "harm. None of it was run. Expected tensors alone, as `torch.save(network."
-        "state_dict(), path)` writes them."
+def refused(path, code):
+    return (
+        f"{path} is refused: it holds {code}, which is code and could do harm. None of "
+        "it was run. Expected tensors alone, as `torch.save(network.state_dict(), "
+        "path)` writes them."
     )
+
+
+@pytest.mark.parametrize("form", ["pth", "legacy pth", "pickle"])
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_file_that_calls_is_refused_by_what_it_calls(tmp_path, form, protocol):
+    made, path = tmp_path / "made", tmp_path / "weights.pth"
+    save(path, form, {"a": MakesAFolder(made)}, protocol)
+    assert refusal(read_state_dict, path) == refused(path, f"{os.name}.mkdir")
     assert not made.exists()
+
+
+def test_each_call_of_a_file_is_named_once(tmp_path):
+    made, path = tmp_path / "made", tmp_path / "weights.pth"
+    calls = [kind(made) for kind in (MakesAFolder, RemovesAFolder, MakesAFolder)]
+    save(path, "pickle", calls, protocol=4)
+    names = f"{os.name}.mkdir, {os.name}.rmdir"
+    assert refusal(read_state_dict, path) == refused(path, names)
+
+
+def test_call_in_a_torn_file_is_named_too(tmp_path):
+    path = tmp_path / "weights.pth"
+    save(path, "pickle", [MakesAFolder("made"), "some more"], protocol=4)
+    path.write_bytes(path.read_bytes()[:-9])
+    assert refusal(read_state_dict, path) == refused(path, f"{os.name}.mkdir")
+
+
+@pytest.mark.parametrize("form", ["pth", "legacy pth"])
+def test_tensors_in_a_pickle_of_another_protocol_are_no_code(tmp_path, form):
+    tensors = {"a": pytest.importorskip("torch").ones(3)}
+    path = save(tmp_path / "weights.pth", form, tensors, protocol=4)
+    assert refusal(read_state_dict, path) == (
+        f"{path} is damaged, or its pickle is not of protocol 2, PyTorch's own. Copy "
+        "it again, or write it with `torch.save(network.state_dict(), path)`."
+    )
 
 
 def test_array_of_objects_is_refused(tmp_path):
     made = tmp_path / "made"
     path = tmp_path / "weights.npz"
     np.savez(path, a=np.asarray([MakesAFolder(made)], object))
-    assert refusal(read_state_dict, path) == (
-        f"{path} is damaged: Object arrays cannot be loaded when allow_pickle=False"
-    )
+    assert refusal(read_state_dict, path) == refused(path, "pickled objects")
     assert not made.exists()
 
 

@@ -7,7 +7,11 @@ import tensorflow as tf
 
 from he2ihc_keras import models
 from he2ihc_keras.inference import Modes, Stainer, stain_image, with_modes
-from he2ihc_keras.inference.modes import ImageNormalization, SteadyDropout
+from he2ihc_keras.inference.modes import (
+    ImageNormalization,
+    SteadyDropout,
+    choose_units,
+)
 from he2ihc_keras.models import pyramid_pix2pix
 from helpers import (
     dtype_policy,
@@ -87,6 +91,27 @@ def test_seed_and_layer_choose_the_units():
     assert np.any(first != other)
 
 
+def test_image_chooses_the_units_too():
+    twin = with_modes(two_dropouts(), Modes(dropout=True, seed=1))
+
+    def dropped(he):
+        choose_units(twin, he)
+        return np.asarray(twin(np.ones((1, 32, 32, 3))))
+
+    he, other = noise_image(9, 6), noise_image(9, 6, seed=1)
+    first = dropped(he)
+    assert np.all(np.any(first != dropped(other), axis=(1, 2, 3, 4)))  # in each layer
+    np.testing.assert_array_equal(dropped(he.copy()), first)
+
+
+def test_image_is_stained_alike_whichever_images_came_before():
+    stainer = stainer_in(AS_TESTED)
+    images = [noise_image(16, 12, seed) for seed in range(3)]
+    forwards = [stain_image(stainer, he) for he in images]
+    backwards = [stain_image(stainer, he) for he in images[::-1]][::-1]
+    np.testing.assert_array_equal(forwards, backwards)
+
+
 def two_dropouts():
     he = keras.Input((32, 32, 3))
     return keras.Model(he, [keras.layers.Dropout(0.5)(he) for _ in range(2)])
@@ -119,10 +144,9 @@ def test_each_mode_gives_another_image(name, options):
 # The generator
 
 
-@pytest.mark.parametrize("modes", [Modes(), Modes(seed=7)])
-def test_default_modes_leave_the_generator_as_it_is(modes):
+def test_default_modes_leave_the_generator_as_it_is():
     generator = lively_generator("unet")  # without norm and dropout
-    assert with_modes(generator, modes) is generator
+    assert with_modes(generator, Modes()) is generator
 
 
 def test_other_modes_leave_the_generator_alone():
@@ -185,6 +209,13 @@ def test_unknown_statistics_are_refused_with_the_known():
 
 def test_negative_seed_is_refused():
     assert refusal(Modes, seed=-1) == "`seed` must be 0 or more. Received: -1."
+
+
+def test_seed_without_dropout_is_refused():
+    assert refusal(Modes, seed=5) == (
+        "Seed 5 is of the dropout, which is off. Switch dropout on, or leave the seed "
+        "out."
+    )
 
 
 # Words

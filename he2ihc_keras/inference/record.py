@@ -1,0 +1,120 @@
+"""Beside stained images: which model made them, and how."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import he2ihc_keras
+from he2ihc_keras.data.images import whole_file
+from he2ihc_keras.inference.load import model_file
+from he2ihc_keras.inference.modes import Modes
+
+RECORD = "predict.json"
+# The path is left out: a model that was moved is the same model.
+_TELLS = ("he2ihc_keras", "model_sha256", "statistics", "dropout", "seed")
+
+
+def stained_by(model: Path | str, modes: Modes) -> dict[str, Any]:
+    """How images are stained, as `predict.json` says it beside their names.
+
+    Args:
+        model: The run or `.keras` file that stains.
+        modes: How its generator runs.
+
+    Raises:
+        ValueError: If there is no model.
+    """
+    with open(model_file(model), "rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "he2ihc_keras": he2ihc_keras.__version__,
+        "model": str(Path(model).resolve()),
+        "model_sha256": sha256,
+        **dataclasses.asdict(modes),
+        "note": "Generated images. Research only, not for diagnosis.",
+    }
+
+
+def stained_before(out: Path | str, by: Mapping[str, Any]) -> list[str]:
+    """Names of the images that a folder's record lists, without their endings.
+
+    Args:
+        out: A folder, which need not exist.
+        by: How images are to be stained now, from `stained_by`.
+
+    Raises:
+        ValueError: If those of the folder were stained otherwise: by another model or
+            version of this package, or in other modes.
+    """
+    path = Path(out) / RECORD
+    if not path.is_file():
+        return []
+    earlier = _read(path)
+    if any(earlier[name] != by[name] for name in _TELLS):
+        raise ValueError(
+            f"{out} is for images of {_in_words(earlier)}; it holds "
+            f"{len(earlier['images'])}. These would be of {_in_words(by)}. Choose "
+            "another --out."
+        )
+    return earlier["images"]
+
+
+def write_record(
+    out: Path | str, by: Mapping[str, Any], images: Iterable[str] = ()
+) -> Path:
+    """Write how a folder was stained, beside its images: `predict.json`.
+
+    Args:
+        out: The folder of stained images.
+        by: How they were stained, from `stained_by`.
+        images: Their names without endings, added to those of the folder's record.
+
+    Raises:
+        ValueError: As `stained_before`.
+    """
+    path = Path(out) / RECORD
+    record = {**by, "images": sorted({*stained_before(out, by), *images})}
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+@contextlib.contextmanager
+def recorded(out: Path | str, by: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Keeps the record of a folder while its images are stained.
+
+    It is written before the first image and, however the work ends, after the last:
+    images of a run that was stopped are known too.
+
+    Yields:
+        A list to put the names of stained images into.
+    """
+    images: list[str] = []
+    write_record(out, by)
+    try:
+        yield images
+    finally:
+        write_record(out, by, images)
+
+
+def _read(path):
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return {name: record[name] for name in (*_TELLS, "model", "images")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} does not say how the images beside it were stained. Choose "
+            "another --out."
+        ) from error
+
+
+def _in_words(by):
+    modes = Modes(by["statistics"], by["dropout"], by["seed"])
+    return (
+        f"{by['model']} (SHA-256 {by['model_sha256'][:12]}; {modes.in_words()}; "
+        f"he2ihc-keras {by['he2ihc_keras']})"
+    )
