@@ -1,5 +1,6 @@
 """he2ihc-keras score."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -137,7 +138,7 @@ def _score_run(run, out, options, console):
             **_how(options),
         )
     console.print(f"\n{what}", markup=False)
-    source = {"run": str(run.resolve()), "scored": what, "modes": modes.in_words()}
+    source = {"run": str(run.resolve()), "scored": what, "modes": asdict(modes)}
     if options.get("data"):
         source["data"] = str(options["data"].resolve())
     _show(scores, out, source, options, console)

@@ -1,6 +1,5 @@
 """The images that were scored: from their folders, or stained again by their run."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,16 +122,9 @@ def _from_run(source, chosen):
 
 
 def _modes(source):
-    """Modes from the words that `Modes.in_words` has for them."""
     from he2ihc_keras.inference import Modes
 
-    words = source.said.get("modes", Modes().in_words())
-    statistics = "image" if "statistics of each image" in words else "running"
-    seed = re.search(r"seed (\d+)", words)
-    modes = Modes(statistics, seed is not None, int(seed[1]) if seed else 0)
-    if modes.in_words() != words:
-        raise ValueError(f"The generator's modes {words!r} are not known.")
-    return modes
+    return Modes(**source.said.get("modes", {}))
 
 
 def _of_name(found, name):
