@@ -19,6 +19,8 @@ _COMMANDS = {
     "phantom": "Make synthetic pairs to try things on.",
 }
 
+_INTERRUPTED = 130  # what a shell gives a program that Ctrl-C ended
+
 
 class _Commands(click.Group):
     """Loads a command when it is called, and turns errors into messages."""
@@ -41,6 +43,9 @@ class _Commands(click.Group):
         # system what is wrong with a file or a disk by the last.
         try:
             return super().invoke(context)
+        except KeyboardInterrupt:
+            click.echo("Stopped. Files that were finished stay.", err=True)
+            raise SystemExit(_INTERRUPTED) from None
         except BrokenPipeError:  # of `| head`, which click knows to end quietly
             raise
         except (ValueError, TypeError, FloatingPointError, OSError) as error:

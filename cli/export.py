@@ -34,3 +34,6 @@ def export(run, out):
     export_saved_model(generator, out, recipe=inference.load_recipe(run))
     click.echo(f"Exported: {out}")
     click.echo(f"  stained = tf.saved_model.load({str(out)!r}).serve(images)")
+    click.echo(
+        "Images: uint8 in [0, 255], (batch, height, width, 3); serve_float: [-1, 1]."
+    )

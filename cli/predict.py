@@ -70,7 +70,7 @@ def predict(run, inputs, out, statistics, dropout, seed):
     inference.stained_before(out, by)  # refuses a folder of another model
     generator = inference.with_modes(inference.load_generator(run), modes)
     stainer = inference.Stainer(generator)
-    _warn_of_scale(inference.load_recipe(run))
+    _warn_of_scale(inference.load_recipe(run), images)
     with consoles.bar("Staining") as advance:
         done = iter(range(1, len(images) + 1))
         failures = inference.predict_files(
@@ -88,11 +88,16 @@ def predict(run, inputs, out, statistics, dropout, seed):
         raise SystemExit(1)
 
 
-def _warn_of_scale(recipe):
-    if recipe is not None and recipe.data.fit == "resize":
-        size, mpp = recipe.data.patch_size, recipe.data.mpp
-        click.echo(
-            f"This network was trained on images resized to {size} x {size} pixels "
-            f"({mpp} microns per pixel); yours are stained at the scale they have.",
-            err=True,
-        )
+def _warn_of_scale(recipe, images):
+    from he2ihc_keras.data.images import image_size
+
+    if recipe is None or recipe.data.fit != "resize":
+        return
+    size = recipe.data.patch_size
+    if all(image_size(image) == (size, size) for image in images):
+        return
+    click.echo(
+        f"This network was trained on images resized to {size} x {size} pixels; yours "
+        "are stained at the scale they have.",
+        err=True,
+    )

@@ -100,7 +100,12 @@ def score(predicted, target, explain, out, **options):
       he2ihc-keras score runs/attn_pyramid --data BCI_dataset --out scores.csv
     """
     console = consoles.stdout()
-    is_run = target is None and _is_run(predicted)
+    is_run = _is_run(predicted)
+    if is_run and target is not None:
+        raise click.UsageError(
+            f"{predicted} is a run or a model, which brings its own pairs: leave "
+            "TARGET out, or give --data FOLDER."
+        )
     _refuse_what_does_not_go(is_run, explain, options)
     _prepare(out)
     if explain:
@@ -117,7 +122,7 @@ def _is_run(path):
 
 def score_run(run, out, console):
     """Stains and scores the held-out pairs of a run, as `train` does at its end."""
-    _score_run(run, out, {}, console)
+    _score_run(run, out, {"levels": False}, console)
 
 
 def _score_run(run, out, options, console):
@@ -227,8 +232,9 @@ def _folders(predicted, target, options):
 def _show(scores, out, source, options, console):
     from he2ihc_keras import scoring
 
-    console.print(scoring.table(scores))
-    console.print(scoring.stain_table(scores))
+    levels = options.get("levels", True)
+    console.print(scoring.table(scores, levels=levels))
+    console.print(scoring.stain_table(scores, levels=levels))
     click.echo(scoring.verdict(scores))
     if out is not None:
         scoring.write_scores(out, scores, source)

@@ -8,6 +8,10 @@ import click
 
 from he2ihc_keras.cli import console as consoles
 
+_OF_A_PHANTOM = (
+    "The pairs are synthetic: what a network scores on them says nothing about "
+    "patients.\n"
+)
 _PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -111,6 +115,7 @@ def _free_folder(folder):
 
 
 def _check_is_free(out):
+    consoles.check_writable(out)
     if (out / "recipe.toml").exists():
         raise click.ClickException(
             f"{out} holds a run already. Continue it with --resume, or choose another "
@@ -204,8 +209,9 @@ def _score(run, console):
 def _say_what_next(run, console):
     samples = sorted(run.samples.glob("*.png"))
     lines = [
-        "",
+        _OF_A_PHANTOM if (run.path / "phantom").is_dir() else "",
         f"Look at   {samples[-1]}" if samples else "",
+        f"Levels    he2ihc-keras score {run.path}",
         f"Curves    tensorboard --logdir {run.logs}",
         f"Report    he2ihc-keras report {run.path} --out report.html",
         f"Stain     he2ihc-keras predict {run.path} FOLDER --out stained",

@@ -62,6 +62,8 @@ def main():
         run = training.RunFolder(options.out / f"{name}-seed{seed}")
         scores[name].append(train_and_score(run, recipe(name, seed, options), pairs))
     Console(highlight=False).print(table(scores), "", *attention(scores), sep="\n")
+    if options.quick:
+        print("One epoch of tiny networks: the numbers mean nothing.")
 
 
 def find_pairs(options):

@@ -103,8 +103,9 @@ def _import_torch(path):
         import torch
     except ImportError as error:
         raise ImportError(
-            f"{path} is a file of PyTorch, which takes torch to read. "
-            "Install it: pip install 'he2ihc-keras[torch]'"
+            f"{path} is a file of PyTorch, which takes torch to read. Install it: pip "
+            "install 'he2ihc-keras[torch]' (its CPU build does). Or write the weights "
+            "as .npz where torch is at hand: see `he2ihc-keras zoo pyramid_pix2pix`."
         ) from error
     if tuple(map(int, torch.__version__.split(".")[:2])) < _SAFE_TORCH:
         raise ImportError(
@@ -189,15 +190,26 @@ def _read_safetensors(path):
 def _read_npz(path):
     try:
         with np.load(path, allow_pickle=False) as file:
-            return _as_float32({name: file[name] for name in file.files})
+            arrays = {name: file[name] for name in file.files}
     except _DAMAGE as error:
         if "allow_pickle" in str(error):  # NumPy's word for an array of objects
             raise ValueError(_refusal(path, "pickled objects")) from error
         raise ValueError(_damage(path, error)) from error
+    _check_is_numeric(path, arrays)
+    return _as_float32(arrays)
 
 
 def _as_float32(arrays):
     return {name: np.asarray(array, "float32") for name, array in arrays.items()}
+
+
+def _check_is_numeric(path, arrays):
+    text = [name for name, array in arrays.items() if array.dtype.kind not in "fiub"]
+    if text:
+        raise ValueError(
+            f"{path} is no state dict: {some(text)} holds text. Expected arrays named "
+            "as `network.state_dict()` names them, such as model.1.weight."
+        )
 
 
 def _check_is_flat(path, state, tensor):

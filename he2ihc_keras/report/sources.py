@@ -1,5 +1,6 @@
 """The images that were scored: from their folders, or stained again by their run."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,9 @@ from he2ihc_keras.scoring import Folders, Generated, ScoredImage, Scores, read_s
 
 # A run stains alike on every machine, but for the rounding of its arithmetic.
 _SAME_PSNR = 0.1
+
+# results/NAME/test_latest/images of pix2pix and its descendants
+_TELLS_NOTHING = re.compile(r"images|test_\w+|fake_B")
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,11 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What a title calls the source: the last part of its path."""
+        """What a title calls the source: the last part of its path that tells one."""
         path = self.said.get("predicted") or self.run or self.path
-        return Path(path).resolve().name
+        parts = Path(path).resolve().parts
+        telling = [part for part in parts if not _TELLS_NOTHING.fullmatch(part)]
+        return (telling or parts)[-1]
 
 
 def read_images(source: Source, chosen: Sequence[ScoredImage]) -> Iterator[Generated]:

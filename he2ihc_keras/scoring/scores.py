@@ -153,7 +153,7 @@ class Scores:
 
     @property
     def is_few(self) -> bool:
-        """Whether intervals are too narrow to trust."""
+        """Whether intervals are rough."""
         return self.clusters < statistics.FEW_CLUSTERS
 
     def with_slides(self, slides: Sequence[str] | None, told_by: str) -> "Scores":
@@ -177,7 +177,7 @@ class Scores:
         return statistics.correlation_interval(real, fake, self.slides)
 
     def few_clusters_note(self) -> str:
-        """A sentence that the intervals are not to be trusted, or ""."""
+        """A sentence that intervals are rough, or ""."""
         if self.slides is None:
             names = [image.name for image in self.images]
             return statistics.few_clusters_note(names, of="images")

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 RESAMPLES = 2000
-FEW_CLUSTERS = 10  # below, intervals are too narrow to trust
+FEW_CLUSTERS = 10  # below, intervals are rough
 FEWEST_TO_TELL = 6  # below, nothing is told from them
 
 # Draws held at a time, for memory that does not grow with the number of images
@@ -226,7 +226,7 @@ def correlation_interval(
 
 
 def few_clusters_note(groups: Sequence[Hashable], *, of: str = "slides") -> str:
-    """A sentence that the interval is not to be trusted, or "" where it is.
+    """A sentence that intervals are rough, or "" where they are not.
 
     Args:
         groups: The slide of each image or, where slides are not known, the images.
@@ -236,8 +236,8 @@ def few_clusters_note(groups: Sequence[Hashable], *, of: str = "slides") -> str:
     if count >= FEW_CLUSTERS:
         return ""
     return (
-        f"Intervals from fewer than {FEW_CLUSTERS} {of} ({count} here) are too narrow "
-        "to trust."
+        f"Intervals from {count} {of} are rough; fewer than {FEWEST_TO_TELL} tell "
+        "nothing."
     )
 
 

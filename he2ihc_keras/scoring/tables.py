@@ -58,27 +58,27 @@ _HEADINGS = {
 # What a verdict is spoken on; the other measures stand in the tables.
 _JUDGED = ("psnr", "ssim", "dab_error", "dab_correlation")
 _BLURRED_BELOW = 0.5
-# Two points always lie on a line.
-_FEWEST = 3
+_NOISY_ABOVE = 1.5
+_MISSING_BELOW, _TOO_MUCH_ABOVE = 0.5, 2.0
 
 
-def table(scores: Scores) -> "Table":
+def table(scores: Scores, *, levels: bool = True) -> "Table":
     """Likeness of each method over all images, then by HER2 level where known.
 
     The best of each measure in a block stands in bold; the blurred real IHC, which no
     model can know, takes no part.
     """
-    grid = _grid(_caption(scores))
+    grid = _grid(_caption(scores, levels))
     for heading in ("images", "method"):
         grid.add_column(heading, no_wrap=True)
     for name in _of(scores, _LIKENESS):
         grid.add_column(_HEADINGS[name], justify="right", no_wrap=True)
-    for heading, block in blocks(scores).items():
+    for heading, block in blocks(scores, levels=levels).items():
         _add_likeness(grid, heading, block)
     return grid
 
 
-def stain_table(scores: Scores) -> "Table":
+def stain_table(scores: Scores, *, levels: bool = True) -> "Table":
     """DAB of the real and the generated images, and how far they are apart.
 
     Over all images, then by HER2 level where known.
@@ -88,7 +88,7 @@ def stain_table(scores: Scores) -> "Table":
         grid.add_column(heading, no_wrap=True)
     for name in _of(scores, _STAIN):
         grid.add_column(_HEADINGS[name], justify="right", no_wrap=True)
-    for heading, block in blocks(scores).items():
+    for heading, block in blocks(scores, levels=levels).items():
         _add_stains(grid, heading, block, (REAL, *block.methods))
     return grid
 
@@ -96,17 +96,21 @@ def stain_table(scores: Scores) -> "Table":
 def verdict(scores: Scores) -> str:
     """Sentences: better or worse than the best trivial baseline, or within noise.
 
-    And a warning where the generated images are blurred, as blur raises SSIM.
+    And warnings where the generated images are blurred or noisy, or where they hold
+    half the DAB of the real IHC or twice as much.
     """
     lines = [_against_baseline(scores, name) for name in _of(scores, _JUDGED)]
-    if "sharpness" in scores.images[0].scores[GENERATED]:
-        lines.append(_blur_warning(scores.mean("sharpness")))
+    measured = {measure.name for measure in scores.measures}
+    if "sharpness" in measured:
+        lines.append(_sharpness_warning(scores.mean("sharpness")))
+    if "dab" in measured:
+        lines.append(_stain_warning(scores))
     return "\n".join([*filter(None, lines), *_set_lines(scores)])
 
 
 def explanation(explained: Sequence[Scores]) -> "Table":
     """The same images under each protocol, as `explain_folders` gives them."""
-    grid = _grid("Mean colour: the flat colour of a baseline, which knows no image.")
+    grid = _grid(_colour_line(explained[0]))
     grid.add_column("protocol", no_wrap=True)
     for name in ("psnr", "ssim"):
         grid.add_column(MEASURES[name].title, justify="right", no_wrap=True)
@@ -160,9 +164,9 @@ def comparison_table(comparison: Comparison, a: str, b: str) -> "Table":
     return grid
 
 
-def blocks(scores: Scores) -> dict[str, Scores]:
-    """All images, then those of each HER2 level, by heading."""
-    by_level = scores.by_level()
+def blocks(scores: Scores, *, levels: bool = True) -> dict[str, Scores]:
+    """All images, then those of each HER2 level where known, by heading."""
+    by_level = scores.by_level() if levels else {}
     levels = {} if set(by_level) == {None} else by_level
     return {
         f"{heading} ({len(block.images)})": block
@@ -240,29 +244,30 @@ def _stain_cell(scores, name, method):
 # Sentences
 
 
-def _caption(scores):
+def _caption(scores, levels):
     protocol = scores.protocol
     size = scores.scale or protocol.size
     lines = [f"Protocol {protocol.name}, {size}: {protocol.how}.", _colour_line(scores)]
     if BLURRED_TARGET in scores.methods:
         lines.append(
-            f"Blurred real: the target itself, sigma {TARGET_BLUR:g} pixels; what blur "
-            "alone scores."
+            f"Blurred real: the target itself, sigma {TARGET_BLUR:g} pixels. What blur "
+            "alone can score,\nand no model can know."
         )
+    lines.append("Best: PSNR and SSIM high, sharp at 1.")
     return "\n".join(
-        filter(None, [*lines, _interval_line(scores), *_few_lines(scores)])
+        filter(None, [*lines, _interval_line(scores), *_few_lines(scores, levels)])
     )
 
 
-def _few_lines(scores):
+def _few_lines(scores, levels):
     """What to mind about small sets, and about levels."""
     yield scores.few_clusters_note()
-    by_level = scores.by_level()
-    if set(by_level) == {None}:
+    by_level = scores.by_level() if levels else {}
+    if not set(by_level) - {None}:
         return
     few = [_level(level) for level, block in by_level.items() if block.is_few]
     if few and not scores.is_few:
-        yield f"Too few images or slides for intervals to trust: {', '.join(few)}."
+        yield f"Rough too: the intervals of {', '.join(few)}, of fewer than 10 each."
     yield "Levels are those of the slides, not of the patches."
 
 
@@ -288,10 +293,10 @@ def _interval_line(scores):
 def _stain_caption():
     return (
         "DAB by colour deconvolution, against each image's own white point; that of a\n"
-        "flat colour against the real one's. Means of per-image values; errors are\n"
-        f"absolute. DAB+: OD {DAB_POSITIVE} or more; Dice of two empty masks is 1. "
-        "r: of both DAB\n"
-        f"maps after a blur of {BLUR_SIGMA:g} native pixels. FOD: focal optical "
+        "flat colour against the real one's. Means of per-image values. Best: OD,\n"
+        "area and FOD as in the real IHC, errors (absolute) low, Dice and r high.\n"
+        f"DAB+: OD {DAB_POSITIVE} or more; Dice of two empty masks is 1. r: of both\n"
+        f"DAB maps after a blur of {BLUR_SIGMA:g} native pixels. FOD: focal optical\n"
         "density (PSPStain)."
     )
 
@@ -312,18 +317,32 @@ def _against_baseline(scores, name):
     return found.in_words(rival, "generated")
 
 
-def _blur_warning(sharpness):
-    if sharpness >= _BLURRED_BELOW:
+def _sharpness_warning(sharpness):
+    begin = f"Sharpness: {sharpness:.2f} of the real IHC."
+    if sharpness < _BLURRED_BELOW:
+        return f"{begin} The images are blurred, and blur raises PSNR and SSIM."
+    if sharpness > _NOISY_ABOVE:
+        return f"{begin} The images are noisy: look for grain or a checkerboard."
+    return ""
+
+
+def _stain_warning(scores):
+    """Whether the stain is missing, which PSNR and correlation may not show."""
+    real, fake = (np.mean(scores.values("dab", m)) for m in (REAL, GENERATED))
+    ratio = fake / real if real else 1.0
+    if _MISSING_BELOW <= ratio <= _TOO_MUCH_ABOVE:
         return ""
+    areas = [np.mean(scores.values("dab_area", m)) for m in (GENERATED, REAL)]
+    word = "Stain is missing" if ratio < 1 else "There is too much stain"
     return (
-        f"Sharpness: {sharpness:.2f} of the real IHC. The images are blurred, and blur "
-        "raises PSNR and SSIM."
+        f"DAB: {ratio:.2f} of that of the real IHC, positive area {areas[0]:.3f} "
+        f"against {areas[1]:.3f}. {word}."
     )
 
 
 def _set_lines(scores):
     """DAB over the set, where it was measured."""
-    if GENERATED not in scores.dab_histograms or len(scores.images) < _FEWEST:
+    if GENERATED not in scores.dab_histograms or scores.is_few:
         return []
     r = scores.dab_correlation().text("{:z.2f}")
     real = scores.dab_histograms[REAL]

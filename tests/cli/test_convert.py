@@ -93,8 +93,9 @@ def test_convert_names_the_extra_that_is_missing(tmp_path, monkeypatch):
     result = run("convert", path, "--out", tmp_path / "model.keras")
     assert result.exit_code == 1
     assert result.output == (
-        f"Error: {path} is a file of PyTorch, which takes torch to read. "
-        "Install it: pip install 'he2ihc-keras[torch]'\n"
+        f"Error: {path} is a file of PyTorch, which takes torch to read. Install it: "
+        "pip install 'he2ihc-keras[torch]' (its CPU build does). Or write the weights "
+        "as .npz where torch is at hand: see `he2ihc-keras zoo pyramid_pix2pix`.\n"
     )
 
 

@@ -222,6 +222,12 @@ def test_a_protocol_of_its_own_size_shrinks_before_staining(model, data):
     assert "scaled to 320, middle 256 x 256" in output
 
 
+def test_a_model_takes_no_target(model, data):
+    result = run("score", model, data / "IHC" / "test")
+    assert result.exit_code == 2
+    assert "brings its own pairs: leave" in result.output
+
+
 def test_a_model_file_knows_no_data(model):
     result = run("score", model)
     assert result.exit_code == 1

@@ -208,8 +208,9 @@ def test_torch_is_asked_for_weights_only(pth, monkeypatch):
 def test_missing_torch_is_named_with_its_extra(pth, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert refusal(read_state_dict, pth, error=ImportError) == (
-        f"{pth} is a file of PyTorch, which takes torch to read. "
-        "Install it: pip install 'he2ihc-keras[torch]'"
+        f"{pth} is a file of PyTorch, which takes torch to read. Install it: pip "
+        "install 'he2ihc-keras[torch]' (its CPU build does). Or write the weights as "
+        ".npz where torch is at hand: see `he2ihc-keras zoo pyramid_pix2pix`."
     )
 
 

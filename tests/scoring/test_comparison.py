@@ -138,7 +138,7 @@ def test_few_images_tell_nothing(count):
     words = comparison.differences[0].in_words()
     assert words.startswith(f"PSNR: {count} images or slides are too few to tell (B ag")
     assert comparison.note == (
-        f"Intervals from fewer than 10 images ({count} here) are too narrow to trust."
+        f"Intervals from {count} images are rough; fewer than 6 tell nothing."
     )
 
 

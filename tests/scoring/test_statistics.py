@@ -311,9 +311,11 @@ def test_an_interval_rules_out_what_it_does_not_hold(interval, holds_0):
 
 def test_few_slides_are_said_to_be_few():
     assert few_clusters_note(["a", "b", "a"] * 9) == (
-        "Intervals from fewer than 10 slides (2 here) are too narrow to trust."
+        "Intervals from 2 slides are rough; fewer than 6 tell nothing."
     )
-    assert "fewer than 10 images (9 here)" in few_clusters_note(range(9), of="images")
+    assert "Intervals from 9 images are rough" in few_clusters_note(
+        range(9), of="images"
+    )
     assert few_clusters_note(range(10)) == ""
 
 

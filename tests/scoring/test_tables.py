@@ -92,7 +92,7 @@ def test_tables_fit_80_columns_of_a_pipe(make, scores):
 
 def test_tables_say_which_levels_are_too_few(scores):
     caption = table(scores).caption
-    assert "Too few images or slides for intervals to trust: 0, 3+." in caption
+    assert "Rough too: the intervals of 0, 3+, of fewer than 10 each." in caption
 
 
 def test_a_resized_run_is_not_called_native(scores):
@@ -126,7 +126,7 @@ def test_tables_say_what_was_not_known():
     assert (
         "that of the scored IHC, RGB 220, 214, 217 (no training set given)" in caption
     )
-    assert "fewer than 10 images (3 here)" in caption
+    assert "Intervals from 3 images are rough" in caption
     assert "Levels" not in caption
 
 
@@ -162,6 +162,36 @@ def test_blur_is_named():
         f"Sharpness: {scores.mean('sharpness'):.2f} of the real IHC. The images are "
         "blurred, and blur raises PSNR and SSIM."
     ) in verdict(scores).splitlines()
+
+
+def test_noise_is_named_too():
+    images = [
+        Generated(str(n), None, near(ihc(n) // 9 + 190, 60), ihc(n) // 9 + 190)
+        for n in range(6)
+    ]
+    scores = score_images(images, mean_colour=(200, 200, 200))
+    assert "The images are noisy: look for grain or a checkerboard." in verdict(scores)
+
+
+@pytest.mark.parametrize(
+    ("brown", "word"), [(0, "Stain is missing."), (1, "There is too much stain.")]
+)
+def test_missing_stain_is_named_whatever_psnr_says(brown, word):
+    stained = np.full((24, 24, 3), 235, np.uint8)
+    pale = stained.copy()
+    stained[6:18, 6:18] = (120, 70, 40)
+    pale[6:18, 6:8] = (120, 70, 40)
+    fake_ihc, real = (pale, stained) if not brown else (stained, pale)
+    images = [Generated(str(n), None, fake_ihc, real) for n in range(6)]
+    lines = verdict(score_images(images, mean_colour=(200, 200, 200))).splitlines()
+    [line] = [line for line in lines if line.startswith("DAB: ")]
+    assert line.endswith(f". {word}")
+
+
+def test_levels_can_be_left_out(scores):
+    column = [str(cell) for cell in table(scores, levels=False).columns[0].cells]
+    assert [cell for cell in column if cell] == ["all (12)"]
+    assert "Levels" not in table(scores, levels=False).caption
 
 
 def test_dab_of_the_set_ends_the_verdict(scores):
