@@ -27,7 +27,7 @@ _PROTOCOLS = ("bci", "bci-readme", "pooled", "gaussian")
 @click.option(
     "--train-ihc",
     type=_FOLDER,
-    help="With PREDICTED: training IHC, for the mean colour.",
+    help="With PREDICTED: training IHC, for the mean colour; else that of the scored.",
 )
 @click.option(
     "--panels",
