@@ -170,12 +170,22 @@ def _too_small(
     pairs: Sequence[Pair], looks: Sequence[_Look], patch_size: int
 ) -> list[str]:
     patch = size_text((patch_size, patch_size))
-    return [
-        f"{'Each half of ' if pair.side_by_side else ''}{pair.he} is "
-        f"{size_text(look.size)}, smaller than a patch of {patch}. "
-        "Lower `patch_size`, resize the images, or remove it."
+    small = [
+        (pair, look.size)
         for pair, look in zip(pairs, looks, strict=True)
         if look.size and min(look.size) < patch_size
+    ]
+    if len(small) == len(pairs) > 1:  # not one file is at fault, but the patch
+        largest = max(min(size) for _, size in small)
+        return [
+            f"All {len(pairs)} pairs are smaller than a patch of {patch}. Lower "
+            f"`patch_size`: {largest} or less fits the largest of them."
+        ]
+    return [
+        f"{'Each half of ' if pair.side_by_side else ''}{pair.he} is "
+        f"{size_text(size)}, smaller than a patch of {patch}. "
+        "Lower `patch_size`, resize the images, or remove it."
+        for pair, size in small
     ]
 
 

@@ -284,6 +284,15 @@ def test_images_smaller_than_a_patch_are_reported(tmp_path):
     )
 
 
+def test_where_all_images_are_too_small_the_patch_is_at_fault(tmp_path):
+    for name, width in (("a.png", 7), ("b.png", 6), ("c.png", 5)):
+        write_bci(tmp_path, name, height=8, width=width)
+    assert data.inspect(tmp_path, patch_size=8).problems == (
+        "All 3 pairs are smaller than a patch of 8 x 8. Lower `patch_size`: 7 or less "
+        "fits the largest of them.",
+    )
+
+
 def test_half_of_a_side_by_side_image_is_what_must_hold_a_patch(tmp_path):
     path = write(tmp_path / "train" / "a.png", height=8, width=14)
     assert data.inspect(tmp_path, patch_size=7).problems == ()
