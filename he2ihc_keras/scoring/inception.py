@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from he2ihc_keras.measures import frechet_distance, kernel_distance, rank_note
+from he2ihc_keras.measures.checks import check_image
 from he2ihc_keras.scoring.results import AnyImage, pixels_of
 from he2ihc_keras.scoring.streaming import Progress, stream
 
@@ -214,15 +215,7 @@ def _in_float32():
 
 def _resized(image: AnyImage) -> np.ndarray:
     image = pixels_of(image)
-    if image.dtype != np.uint8:
-        raise TypeError(
-            f"Images must be uint8 in [0, 255]. Received: {image.dtype}. "
-            "Convert a network's output with `he2ihc_keras.data.images.to_uint8`."
-        )
-    if image.ndim != 3 or image.shape[-1] != 3:
-        raise ValueError(
-            f"Images must be RGB, of shape (height, width, 3). Received: {image.shape}."
-        )
+    check_image("image", image)
     resized = Image.fromarray(image).resize((_SIZE, _SIZE), Image.Resampling.BICUBIC)
     return np.asarray(resized)
 

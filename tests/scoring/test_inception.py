@@ -184,13 +184,13 @@ def test_without_a_network_it_is_said_where_the_weights_are(monkeypatch):
         (
             np.zeros((8, 8, 3)),
             TypeError,
-            "Images must be uint8 in [0, 255]. Received: float64. Convert a network's "
-            "output with `he2ihc_keras.data.images.to_uint8`.",
+            "`image` must be a uint8 array in [0, 255]. Received: float64. Convert a "
+            "network's output with `he2ihc_keras.data.images.to_uint8`.",
         ),
         (
             np.zeros((8, 8), np.uint8),
             ValueError,
-            "Images must be RGB, of shape (height, width, 3). Received: (8, 8).",
+            "`image` must be RGB, of shape (height, width, 3). Received: (8, 8).",
         ),
     ],
 )
