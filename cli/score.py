@@ -126,6 +126,7 @@ def score_run(run, out, console):
 
 
 def _score_run(run, out, options, console):
+    how = _how(options)  # first, as it refuses what cannot be used
     consoles.start_tensorflow()
     from he2ihc_keras import inference, scoring
 
@@ -140,7 +141,7 @@ def _score_run(run, out, options, console):
             options.get("data"),
             modes=modes,
             progress=lambda doing, done, total: advance(done, total),
-            **_how(options),
+            **how,
         )
     console.print(f"\n{what}", markup=False)
     source = {"run": str(run.resolve()), "scored": what, "modes": asdict(modes)}
@@ -152,13 +153,14 @@ def _score_run(run, out, options, console):
 def _score_folders(folders, out, options, console):
     from he2ihc_keras import scoring
 
+    how = _how(options)  # first, as it refuses what cannot be used
     weights = options["features"]
     features = weights and _feature_distances(folders, weights)
     with consoles.bar("Scoring") as advance:
         what, scores = scoring.score_folders(
             folders,
             progress=lambda doing, done, total: advance(done, total, doing),
-            **_how(options),
+            **how,
         )
     console.print(f"\n{what}", markup=False)
     source = {**folders.as_source(), "scored": what}

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from he2ihc_keras.scoring import (
-    BLURRED_TARGET,
     GENERATED,
     MEASURES,
     REAL,
@@ -93,7 +92,7 @@ def _taken(scores, names):
 
 
 def _rows(scores, measures, methods):
-    best = {measure.name: _best(scores, measure) for measure in measures}
+    best = {m.name: scores.best_methods(m.name) for m in measures}
     return [
         Row(
             method,
@@ -113,15 +112,6 @@ def _cell(scores, measure, method, is_best):
         low, high = map(measure.form.format, interval[1:])
         bounds = f"{low} to {high}"
     return Cell(measure.name, measure.text(interval.value), bounds, is_best)
-
-
-def _best(scores, measure):
-    """Methods with the best mean; the blurred target, which saw it, takes no part."""
-    if measure.best == "none":
-        return []
-    rivals = [method for method in scores.methods if method != BLURRED_TARGET]
-    goodness = {m: measure.goodness(scores.mean(measure.name, m)) for m in rivals}
-    return [m for m in rivals if goodness[m] == max(goodness.values())]
 
 
 def case_values(image) -> list[tuple[Measure, str]]:

@@ -131,7 +131,7 @@ class Scores:
         """
         values = self.values(measure, method)
         if self._is_pooled(measure):
-            return self.interval(measure, method).value
+            return statistics.pooled_psnr(values, self.pixels)
         if MEASURES[measure].is_ratio:
             return float(np.exp(np.mean(log_ratio(values))))
         return float(np.mean(values))
@@ -190,6 +190,19 @@ class Scores:
             for level in (*LEVELS, None)
             if (images := tuple(i for i in self.images if i.level == level))
         }
+
+    def best_methods(self, measure: str) -> list[str]:
+        """The methods whose mean of a measure is best, more than one if they tie.
+
+        The blurred target takes no part, as it has seen what it is compared with. Of a
+        measure that is best at no value, none.
+        """
+        about = MEASURES[measure]
+        if about.best == "none":
+            return []
+        rivals = [method for method in self.methods if method != BLURRED_TARGET]
+        goodness = {m: about.goodness(self.mean(measure, m)) for m in rivals}
+        return [m for m in rivals if goodness[m] == max(goodness.values())]
 
     def best_baseline(self, measure: str) -> str:
         """The baseline whose mean of a measure is best."""

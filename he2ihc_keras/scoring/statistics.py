@@ -125,6 +125,14 @@ def mean_difference(
     return mean_interval(difference, groups, confidence=confidence, seed=seed)
 
 
+def pooled_psnr(psnr: Sequence[float], pixels: Sequence[int]) -> float:
+    """The value of `pooled_psnr_interval`, without its draws."""
+    psnr = _per_image("psnr", psnr)
+    sums = np.array([_weights(pixels, psnr).sum(), _errors(psnr, pixels).sum()])
+    with np.errstate(divide="ignore"):
+        return float(_pooled_psnr(sums))
+
+
 def pooled_psnr_interval(
     psnr: Sequence[float],
     pixels: Sequence[int],

@@ -60,6 +60,8 @@ _JUDGED = ("psnr", "ssim", "dab_error", "dab_correlation")
 _BLURRED_BELOW = 0.5
 _NOISY_ABOVE = 1.5
 _MISSING_BELOW, _TOO_MUCH_ABOVE = 0.5, 2.0
+# A ratio of two densities that are all but 0, as of negative tissue, tells nothing.
+_TELLING_DAB = 0.01
 
 
 def table(scores: Scores, *, levels: bool = True) -> "Table":
@@ -203,8 +205,7 @@ def _of(scores: Scores, names: Iterable[str]):
 
 def _add_likeness(grid, heading, scores):
     names = _of(scores, _LIKENESS)
-    rivals = [method for method in scores.methods if method != BLURRED_TARGET]
-    best = {name: _best(scores, name, rivals) for name in names}
+    best = {name: scores.best_methods(name) for name in names}
     for method in scores.methods:
         cells = [_likeness_cell(scores, name, method, best[name]) for name in names]
         grid.add_row(heading, LABELS[method], *cells)
@@ -220,11 +221,6 @@ def _likeness_cell(scores, name, method, best):
     else:
         shown = MEASURES[name].text(scores.mean(name, method))
     return f"[bold]{escape(shown)}[/bold]" if method in best else escape(shown)
-
-
-def _best(scores, name, methods):
-    goodness = {m: MEASURES[name].goodness(scores.mean(name, m)) for m in methods}
-    return [m for m in methods if goodness[m] == max(goodness.values())]
 
 
 def _add_stains(grid, heading, scores, methods):
@@ -329,14 +325,15 @@ def _sharpness_warning(sharpness):
 def _stain_warning(scores):
     """Whether the stain is missing, which PSNR and correlation may not show."""
     real, fake = (np.mean(scores.values("dab", m)) for m in (REAL, GENERATED))
-    ratio = fake / real if real else 1.0
-    if _MISSING_BELOW <= ratio <= _TOO_MUCH_ABOVE:
+    if abs(fake - real) < _TELLING_DAB or (
+        _MISSING_BELOW * real <= fake <= _TOO_MUCH_ABOVE * real
+    ):
         return ""
     areas = [np.mean(scores.values("dab_area", m)) for m in (GENERATED, REAL)]
-    word = "Stain is missing" if ratio < 1 else "There is too much stain"
+    word = "Stain is missing" if fake < real else "There is too much stain"
     return (
-        f"DAB: {ratio:.2f} of that of the real IHC, positive area {areas[0]:.3f} "
-        f"against {areas[1]:.3f}. {word}."
+        f"DAB: OD {fake:.3f} against {real:.3f} of the real IHC, positive area "
+        f"{areas[0]:.3f} against {areas[1]:.3f}. {word}."
     )
 
 

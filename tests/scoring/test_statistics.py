@@ -10,6 +10,7 @@ from he2ihc_keras.scoring.statistics import (
     few_clusters_note,
     mean_difference,
     mean_interval,
+    pooled_psnr,
     pooled_psnr_difference,
     pooled_psnr_interval,
 )
@@ -185,6 +186,13 @@ def test_a_difference_of_pooled_psnr_is_that_of_both():
     assert found.low < found.value < found.high
     assert pooled_psnr_difference(a, a, pixels) == (0, 0, 0)
     assert pooled_psnr_difference(b, a, pixels).value == pytest.approx(-found.value)
+
+
+@pytest.mark.parametrize("psnr", [[20.0, 31.5, 27.0], [20.0, INF], [INF, INF]])
+def test_pooled_psnr_is_the_value_of_its_interval(psnr):
+    pixels = [4, 9, 16][: len(psnr)]
+    expected = pooled_psnr_interval(psnr, pixels).value
+    assert pooled_psnr(psnr, pixels) == pytest.approx(expected, rel=1e-12)
 
 
 def test_two_perfect_sets_do_not_differ_when_pooled():

@@ -188,6 +188,16 @@ def test_missing_stain_is_named_whatever_psnr_says(brown, word):
     assert line.endswith(f". {word}")
 
 
+def test_negative_tissue_is_not_said_to_miss_its_stain():
+    pale = np.full((24, 24, 3), 235, np.uint8)
+    faint = pale.copy()
+    faint[:2, :2] = (225, 215, 205)
+    images = [Generated(str(n), None, faint, pale) for n in range(6)]
+    scores = score_images(images, mean_colour=(200, 200, 200))
+    assert scores.mean("dab") > 2 * np.mean(scores.values("dab", "real"))
+    assert "DAB: " not in verdict(scores)
+
+
 def test_levels_can_be_left_out(scores):
     column = [str(cell) for cell in table(scores, levels=False).columns[0].cells]
     assert [cell for cell in column if cell] == ["all (12)"]
