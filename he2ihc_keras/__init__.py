@@ -11,6 +11,8 @@ _ROOMS = (
     "measures",
     "recipe",
     "data",
+    "engine",
+    "trainers",
     "training",
     "inference",
     "scoring",

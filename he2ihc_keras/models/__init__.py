@@ -88,12 +88,12 @@ def module(name: str) -> types.ModuleType:
     return _BY_NAME[name]
 
 
-def check_name(name: str, known: tuple[str, ...]) -> None:
+def check_name(name: str, known: tuple[str, ...], kind: str = "model") -> None:
     """Refuses a name that is not among the known, and suggests the nearest."""
     if name not in known:
         near = difflib.get_close_matches(str(name), known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"Unknown model {name!r}. Known: {', '.join(known)}.{hint}")
+        raise ValueError(f"Unknown {kind} {name!r}. Known: {', '.join(known)}.{hint}")
 
 
 def options(name: str) -> dict[str, inspect.Parameter]:

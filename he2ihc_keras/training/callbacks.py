@@ -8,7 +8,6 @@ import time
 
 import keras
 import numpy as np
-import tensorflow as tf
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,6 +22,7 @@ from he2ihc_keras.data.images import to_uint8, whole_file, write_image
 from he2ihc_keras.models import as_float32
 from he2ihc_keras.training.checkpoints import restore, save_checkpoint
 from he2ihc_keras.training.panels import sample_panel
+from he2ihc_keras.training.tensorboard import EventFile
 
 _PANEL_ROWS = 4
 
@@ -100,59 +100,49 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
 
 class Validate(keras.callbacks.Callback):
-    """Stains the held-out pairs after each epoch; adds scores and losses to the logs.
+    """Stains the held-out pairs after each epoch; adds PSNR and SSIM to the logs.
 
-    PSNR and SSIM are those of the scoring room (`measures`): uint8, mean of per-image
-    values.
+    They are those of the scoring room (`measures`): uint8, mean of per-image values.
+    Losses of the held-out pairs are Keras's own validation, with the trainer's `step`.
 
     Args:
-        generator: The network that stains.
-        batches: Held-out batches `(he, ihc)` in [-1, 1].
-        losses: From `(ihc, fake_ihc, he)` to a dict of loss terms.
+        batches: Held-out batches `(he, ihc)`, once.
+
+    Attributes:
+        samples: The first rows `(he, ihc, fake_ihc)`, uint8, for the panel.
     """
 
-    def __init__(self, generator, batches, losses):
+    def __init__(self, batches):
         super().__init__()
         self.batches = batches
         self.samples = []
 
-        @tf.function(reduce_retracing=True)
-        def stain(he, ihc):
-            fake_ihc = generator(he, training=False)
-            return to_uint8(fake_ihc), losses(he, ihc, fake_ihc)
-
-        self._stain = stain
-
     def on_epoch_end(self, epoch, logs=None):
-        rows, sums, count = [], {}, 0
+        scores, self.samples = [], []
         for he, ihc in self.batches:
-            fake_ihc, terms = self._stain(he, ihc)
-            images = [np.asarray(x) for x in (to_uint8(he), to_uint8(ihc), fake_ihc)]
-            for triple in zip(*images, strict=True):
-                psnr, ssim = (f(triple[1], triple[2]) for f in _MEASURES)
-                rows.append((psnr, ssim))
-                if len(self.samples) < _PANEL_ROWS:
-                    self.samples.append(triple)
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + float(value) * len(he)
-            count += len(he)
-        psnr, ssim = np.mean(rows, axis=0)
+            fake_ihc = self.model.predict_on_batch(he)
+            rows = list(zip(*map(_as_uint8, (he, ihc, fake_ihc)), strict=True))
+            scores += [[f(ihc, fake) for f in _MEASURES] for _, ihc, fake in rows]
+            self.samples += rows[: _PANEL_ROWS - len(self.samples)]
+        psnr, ssim = np.mean(scores, axis=0)
         logs["val_psnr"], logs["val_ssim"] = float(psnr), float(ssim)
-        logs.update({f"val_{name}": total / count for name, total in sums.items()})
 
 
 _MEASURES = (measures.psnr, measures.ssim)
 
 
+def _as_uint8(images):
+    images = keras.ops.convert_to_tensor(images)
+    is_stored = keras.backend.standardize_dtype(images.dtype) == "uint8"
+    return keras.ops.convert_to_numpy(images if is_stored else to_uint8(images))
+
+
 class LogLearningRates(keras.callbacks.Callback):
-    """Adds the learning rate of both optimizers to the logs of an epoch."""
+    """Adds the learning rate of each player to the logs of an epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
         # The rate of the epoch's steps; at its end the schedule is in the next one.
-        self.rates = {"learning_rate": float(self.model.optimizer.learning_rate)}
-        other = getattr(self.model, "discriminator_optimizer", None)
-        if other is not None:
-            self.rates["discriminator_learning_rate"] = float(other.learning_rate)
+        self.rates = self.model.learning_rates()
 
     def on_epoch_end(self, epoch, logs=None):
         logs.update(self.rates)
@@ -165,16 +155,38 @@ class SavePanel(keras.callbacks.Callback):
         super().__init__()
         self.validate = validate
         self.folder = folder
-        self.writer = tf.summary.create_file_writer(str(logs / "samples"))
+        self.events = EventFile(logs / "samples")
 
     def on_epoch_end(self, epoch, logs=None):
         panel = sample_panel(self.validate.samples)
-        self.validate.samples.clear()
         self.folder.mkdir(exist_ok=True)
         write_image(self.folder / f"epoch-{epoch + 1:04d}.png", panel)
-        with self.writer.as_default(step=epoch + 1):
-            tf.summary.image("samples", panel[None])
-            self.writer.flush()
+        self.events.image("samples", panel, epoch + 1)
+
+    def on_train_end(self, logs=None):
+        self.events.close()
+
+
+class LogToTensorBoard(keras.callbacks.Callback):
+    """Writes the logs of each epoch for TensorBoard, as Keras's callback names them."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.files = {
+            name: EventFile(folder / name) for name in ("train", "validation")
+        }
+
+    def on_epoch_end(self, epoch, logs=None):
+        curves = {"train": {}, "validation": {}}
+        for name, value in logs.items():
+            split = "validation" if name.startswith("val_") else "train"
+            curves[split][f"epoch_{name.removeprefix('val_')}"] = float(value)
+        for split, file in self.files.items():
+            file.scalars(curves[split], epoch)
+
+    def on_train_end(self, logs=None):
+        for file in self.files.values():
+            file.close()
 
 
 class SaveHistory(keras.callbacks.Callback):
@@ -322,24 +334,23 @@ class ShowProgress(keras.callbacks.Callback):
             self.task,
             completed=self.position.step,
             epoch=min(self.position.epoch + 1, self.epochs),
-            losses=_line(logs, ("generator_loss", "discriminator_loss", "loss")),
+            losses=_line(logs, self.model.loss_names),
         )
 
     def on_epoch_end(self, epoch, logs=None):
-        shown = ("generator_loss", "discriminator_loss", "loss", "val_psnr", "val_ssim")
+        shown = (*self.model.loss_names, "val_psnr", "val_ssim")
         width = len(str(self.epochs))
         line = f"epoch {epoch + 1:>{width}}/{self.epochs}  {_line(logs, shown)}"
         self.console.print(line, highlight=False, soft_wrap=True)
 
 
-_LABELS = {
-    "generator_loss": "generator {:.2f}",
-    "discriminator_loss": "discriminator {:.3f}",
-    "loss": "loss {:.4f}",
-    "val_psnr": "validation PSNR {:.2f} dB",
-    "val_ssim": "SSIM {:.3f}",
-}
+_SHOWN = {"val_psnr": "validation PSNR {:.2f} dB", "val_ssim": "SSIM {:.3f}"}
 
 
 def _line(logs, names):
-    return "  ".join(_LABELS[n].format(float(logs[n])) for n in names if n in logs)
+    return "  ".join(_form(name).format(float(logs[name])) for name in names)
+
+
+def _form(name):
+    player = name.removesuffix("_loss").replace("_", " ")
+    return _SHOWN.get(name, f"{player} {{:.4g}}")

@@ -49,8 +49,7 @@ def variables(trainer: keras.Model) -> dict[str, keras.Variable]:
     Weights and normalisation statistics, both optimizers with their step counts, the
     states of the random generators (dropout), and the running means of the losses.
     """
-    optimizers = [trainer.optimizer, getattr(trainer, "discriminator_optimizer", None)]
-    owners = [trainer, *filter(None, optimizers), *trainer.metrics]
+    owners = [trainer, trainer.optimizer, *trainer.metrics]
     unique = {id(v): v for owner in owners for v in owner.variables}
     # Keras numbers what it names itself (adam_3/...) by all that the process has made.
     paths = [re.sub(r"_\d+(?=/)", "", v.path) for v in unique.values()]
@@ -69,7 +68,10 @@ def save_checkpoint(folder: Path, trainer: keras.Model, step: int, history) -> P
     A zip file of arrays: each member carries a checksum and the list of members stands
     at the end, so a torn or rotten file shows itself when it is read.
     """
-    arrays = {name: np.asarray(v.value) for name, v in variables(trainer).items()}
+    arrays = {
+        name: keras.ops.convert_to_numpy(v.value).copy()
+        for name, v in variables(trainer).items()
+    }
     _check_finite(arrays, step, folder)
     meta = json.dumps({"step": step, "history": history})
     folder.mkdir(exist_ok=True)

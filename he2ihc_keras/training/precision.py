@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import tensorflow as tf
+from he2ihc_keras import engine
 
 _CPU_BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 
@@ -24,25 +24,22 @@ def resolve_precision(precision: str) -> tuple[str, str]:
         ValueError: If float16 is asked for on a CPU, where it is several times slower
             than float32.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    if precision == "mixed_float16" and not gpus:
+    capability = engine.gpu_capability()
+    if precision == "mixed_float16" and capability is None:
         raise ValueError(
             "mixed_float16 needs a GPU: on a CPU it is several times slower than "
             "float32. Use float32, mixed_bfloat16 or auto."
         )
     if precision != "auto":
         return precision, "as asked"
-    if gpus:
-        return _of_gpu(gpus[0])
+    if capability is not None:
+        return _of_gpu(capability)
     if any(flag in _cpu_flags() for flag in _CPU_BFLOAT16_FLAGS):
         return "mixed_bfloat16", "this processor computes bfloat16 in hardware"
     return "float32", "this processor has no bfloat16 in hardware"
 
 
-def _of_gpu(gpu):
-    capability = tf.config.experimental.get_device_details(gpu).get(
-        "compute_capability", (0, 0)
-    )
+def _of_gpu(capability):
     if capability >= (8, 0):
         return "mixed_bfloat16", "this GPU computes bfloat16 in hardware"
     return "float32", "this GPU has no bfloat16 in hardware"

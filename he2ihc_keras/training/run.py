@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 from rich.console import Console
 
-from he2ihc_keras import losses, models
+from he2ihc_keras import engine, models
 from he2ihc_keras.data.pairs import Pair
 from he2ihc_keras.data.pipeline import (
     steps_per_epoch,
@@ -16,10 +15,10 @@ from he2ihc_keras.data.pipeline import (
 )
 from he2ihc_keras.layers.gaussian_pyramid import check_levels
 from he2ihc_keras.recipe import Recipe, check_patch_size
+from he2ihc_keras.trainers import ConditionalGAN, Supervised, Trainer
 from he2ihc_keras.training import callbacks as cb
 from he2ihc_keras.training.adam import Adam
 from he2ihc_keras.training.checkpoints import last_checkpoint, restore
-from he2ihc_keras.training.conditional_gan import ConditionalGAN
 from he2ihc_keras.training.precision import resolve_precision
 from he2ihc_keras.training.run_folder import RunFolder
 from he2ihc_keras.training.schedules import ConstantThenLinear
@@ -97,8 +96,8 @@ def resume(out: Path | str, *, console: Console | None = None) -> RunFolder:
     return run
 
 
-def build_trainer(recipe: Recipe, steps: int) -> keras.Model:
-    """The compiled model that `fit` trains: a `ConditionalGAN`, or the generator alone.
+def build_trainer(recipe: Recipe, steps: int) -> Trainer:
+    """The compiled trainer of a recipe.
 
     Args:
         recipe: What to train.
@@ -107,24 +106,23 @@ def build_trainer(recipe: Recipe, steps: int) -> keras.Model:
     generator = recipe.generator.build()
     check_patch_size(recipe, models.stride(generator))
     check_levels((recipe.data.patch_size,) * 2, len(recipe.loss.pyramid_weights))
+    weights = recipe.loss.pyramid_weights
     if recipe.discriminator is None:
-        generator.compile(_optimizer(recipe.fit, steps), loss=_pyramid_l1(recipe.loss))
-        # As in ConditionalGAN.compile: a checkpoint finds the optimizer's state built.
-        generator.optimizer.build(generator.trainable_variables)
-        return generator
-    gan = ConditionalGAN(
-        generator,
-        recipe.discriminator.build(),
-        adversarial=recipe.loss.adversarial,
-        pyramid_weights=recipe.loss.pyramid_weights,
-    )
-    gan.compile(_optimizer(recipe.fit, steps), _optimizer(recipe.fit, steps))
-    return gan
+        trainer = Supervised(generator, pyramid_weights=weights)
+    else:
+        trainer = ConditionalGAN(
+            generator,
+            recipe.discriminator.build(),
+            adversarial=recipe.loss.adversarial,
+            pyramid_weights=weights,
+        )
+    players = trainer.players
+    trainer.compile({player: _optimizer(recipe.fit, steps) for player in players})
+    return trainer
 
 
 def _prepare(recipe, pairs, console):
     """Everything that can go wrong before the first step."""
-    _check_backend()
     policy, reason = resolve_precision(recipe.fit.precision)
     console.print(f"Precision: {policy} ({reason}).", highlight=False)
     train, held_out = _split(pairs)
@@ -132,8 +130,7 @@ def _prepare(recipe, pairs, console):
         raise ValueError("There is no validation pair. Set data.validation_fraction.")
     steps = steps_per_epoch(train, recipe.fit.batch_size)
     keras.utils.set_random_seed(recipe.fit.seed)
-    if not tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.enable_op_determinism()
+    engine.make_deterministic()
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -150,9 +147,9 @@ def _train(trainer, recipe, pairs, run, checkpoint, console):
     if checkpoint is not None:
         position = cb.Position(steps, checkpoint.step, checkpoint.history)
     batches = validation_batches(held_out, recipe.data, batch_size=fit.batch_size)
-    validate = cb.Validate(_generator(trainer), batches, _validation_losses(trainer))
+    validate = cb.Validate(batches)
     checkpoints = cb.SaveCheckpoints(
-        position, run, _generator(trainer), fit.checkpoint_minutes, checkpoint
+        position, run, trainer.staining_network, fit.checkpoint_minutes, checkpoint
     )
     stop = cb.StopOnSignal(position, checkpoints)
     progress = cb.ShowProgress(position, fit.epochs, console)
@@ -164,16 +161,16 @@ def _train(trainer, recipe, pairs, run, checkpoint, console):
         validate,
         cb.SavePanel(validate, run.samples, run.logs),
         cb.SaveHistory(position, run.history),
-        keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
+        cb.LogToTensorBoard(run.logs),
         checkpoints,
         progress,
         stop,
     ]
     with stop, progress:
-        _fit_from(trainer, recipe, train, position, callbacks)
+        _fit_from(trainer, recipe, train, batches, position, callbacks)
 
 
-def _fit_from(trainer, recipe, train, position, callbacks):
+def _fit_from(trainer, recipe, train, held_out, position, callbacks):
     """Keras's `fit` from a position: first the rest of an epoch, then whole ones."""
     fit = recipe.fit
     while position.epoch < fit.epochs:
@@ -189,6 +186,7 @@ def _fit_from(trainer, recipe, train, position, callbacks):
             initial_epoch=position.epoch,
             epochs=position.epoch + 1 if begun else fit.epochs,
             steps_per_epoch=position.steps_per_epoch - begun,
+            validation_data=held_out,
             callbacks=callbacks,
             shuffle=False,
             verbose=0,
@@ -202,35 +200,8 @@ def _optimizer(fit, steps):
     return Adam(schedule, beta_1=fit.beta_1)
 
 
-def _pyramid_l1(loss):
-    def pyramid_l1(ihc, fake_ihc):
-        return sum(losses.pyramid_l1_losses(ihc, fake_ihc, loss.pyramid_weights))
-
-    return pyramid_l1
-
-
-def _validation_losses(trainer):
-    if isinstance(trainer, ConditionalGAN):
-        return lambda he, ihc, fake_ihc: dict(
-            zip(trainer.term_names, trainer.terms(he, ihc, fake_ihc), strict=True)
-        )
-    return lambda he, ihc, fake_ihc: {"loss": trainer.loss(ihc, fake_ihc)}
-
-
-def _generator(trainer):
-    return trainer.generator if isinstance(trainer, ConditionalGAN) else trainer
-
-
 def _split(pairs):
     train, held_out = (
         [pair for pair in pairs if pair.split == split] for split in ("train", "val")
     )
     return train, held_out
-
-
-def _check_backend():
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            "Training needs the TensorFlow backend of Keras. Received: "
-            f"{keras.backend.backend()}. Set KERAS_BACKEND=tensorflow."
-        )

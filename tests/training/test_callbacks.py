@@ -2,6 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+from he2ihc_keras import models
+from he2ihc_keras.trainers import Supervised
 from he2ihc_keras.training.callbacks import (
     LogLearningRates,
     Position,
@@ -46,11 +48,11 @@ def test_history_keeps_the_rows_of_a_resumed_run(tmp_path):
 
 def test_logged_rate_is_the_one_that_the_epoch_used():
     callback = LogLearningRates()
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(0.5), "mse")
-    callback.set_model(model)
+    trainer = Supervised(models.build("unet", filters=2))
+    trainer.compile(keras.optimizers.SGD(0.5))
+    callback.set_model(trainer)
     callback.on_epoch_begin(0)
-    model.optimizer.learning_rate = 0.25
+    trainer.optimizer.learning_rate = 0.25
     logs = {}
     callback.on_epoch_end(0, logs)
     assert logs == {"learning_rate": 0.5}

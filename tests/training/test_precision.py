@@ -1,6 +1,6 @@
 import pytest
-import tensorflow as tf
 
+from he2ihc_keras import engine
 from he2ihc_keras.training import precision, resolve_precision
 from helpers import refusal
 
@@ -10,16 +10,13 @@ def machine(monkeypatch):
     """Makes this machine another one."""
 
     def become(gpu=None, flags=()):
-        gpus = [] if gpu is None else ["GPU:0"]
-        config = tf.config
-        monkeypatch.setattr(config, "list_physical_devices", lambda kind: gpus)
-        monkeypatch.setattr(config.experimental, "get_device_details", lambda _: gpu)
+        monkeypatch.setattr(engine, "gpu_capability", lambda: gpu)
         monkeypatch.setattr(precision, "_cpu_flags", lambda: list(flags))
 
     return become
 
 
-@pytest.mark.parametrize("gpu", [None, {"compute_capability": (7, 5)}])
+@pytest.mark.parametrize("gpu", [None, (7, 5)])
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_precision_asked_for_is_taken_on_any_machine(machine, policy, gpu):
     machine(gpu)
@@ -46,18 +43,18 @@ def test_processor_without_bfloat16_computes_in_float32(machine, flags):
 
 @pytest.mark.parametrize("capability", [(8, 0), (8, 6), (9, 0), (12, 0)])
 def test_gpu_from_ampere_on_uses_bfloat16(machine, capability):
-    machine({"compute_capability": capability})
+    machine(capability)
     assert resolve_precision("auto") == (
         "mixed_bfloat16",
         "this GPU computes bfloat16 in hardware",
     )
 
 
-@pytest.mark.parametrize("details", [{"compute_capability": (7, 5)}, {}])
+@pytest.mark.parametrize("capability", [(7, 5), (0, 0)])
 def test_older_or_unknown_gpu_computes_in_float32_whatever_the_processor(
-    machine, details
+    machine, capability
 ):
-    machine(details, flags=["amx_bf16"])
+    machine(capability, flags=["amx_bf16"])
     assert resolve_precision("auto") == (
         "float32",
         "this GPU has no bfloat16 in hardware",
@@ -73,7 +70,7 @@ def test_float16_needs_a_gpu(machine):
 
 
 def test_float16_on_a_gpu_is_taken(machine):
-    machine({"compute_capability": (7, 5)})
+    machine((7, 5))
     assert resolve_precision("mixed_float16") == ("mixed_float16", "as asked")
 
 

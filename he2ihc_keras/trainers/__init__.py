@@ -1,0 +1,82 @@
+"""Ways of training, one file each: the paper's algorithm in plain Keras."""
+
+import importlib.metadata
+import inspect
+
+from he2ihc_keras import models
+from he2ihc_keras.trainers.conditional_gan import ConditionalGAN
+from he2ihc_keras.trainers.optimizers import PlayerOptimizers
+from he2ihc_keras.trainers.supervised import Supervised
+from he2ihc_keras.trainers.trainer import Batch, Generated, Trainer, keyword_only
+
+__all__ = [
+    "Batch",
+    "ConditionalGAN",
+    "Generated",
+    "PlayerOptimizers",
+    "Supervised",
+    "Trainer",
+    "get",
+    "names",
+    "options",
+    "register",
+]
+
+_ENTRY_POINTS = "he2ihc_keras.trainers"
+_TRAINERS: dict[str, type[Trainer]] = {
+    "conditional_gan": ConditionalGAN,
+    "supervised": Supervised,
+}
+
+
+def names() -> tuple[str, ...]:
+    """Names that a recipe may give as `trainer.name`, in alphabetical order.
+
+    Those of this package, those that `register` added, and the entry points
+    `he2ihc_keras.trainers` of installed packages.
+    """
+    return tuple(sorted({*_TRAINERS, *_installed().names}))
+
+
+def get(name: str) -> type[Trainer]:
+    """A trainer's class by its name.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    models.check_name(name, names(), "trainer")
+    if name not in _TRAINERS:
+        register(name, _installed()[name].load())
+    return _TRAINERS[name]
+
+
+def register(name: str, trainer: type[Trainer]) -> None:
+    """Makes a trainer from outside this package known to recipes.
+
+    Args:
+        name: What a recipe calls it: `trainer.name`.
+        trainer: A `Trainer` with `roles`, `players` and `step`.
+
+    Raises:
+        TypeError: If it is no `Trainer`.
+        ValueError: If another trainer has the name.
+    """
+    if not (isinstance(trainer, type) and issubclass(trainer, Trainer)):
+        raise TypeError(
+            f"`trainer` must be a subclass of Trainer. Received: {trainer}."
+        )
+    if _TRAINERS.get(name, trainer) is not trainer:
+        raise ValueError(
+            f"There is a trainer {name!r} already, {_TRAINERS[name].__qualname__}. "
+            "Choose another name."
+        )
+    _TRAINERS[name] = trainer
+
+
+def options(name: str) -> dict[str, inspect.Parameter]:
+    """Options of a trainer, with annotation and default; its networks are not among."""
+    return keyword_only(get(name))
+
+
+def _installed():
+    return importlib.metadata.entry_points(group=_ENTRY_POINTS)

@@ -1,0 +1,347 @@
+"""What every way of training has: networks, players, and a step of its own."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import keras
+from keras import ops
+
+from he2ihc_keras.data.images import to_float
+from he2ihc_keras.engine import Engine
+from he2ihc_keras.trainers.optimizers import PlayerOptimizers
+
+
+class Batch(NamedTuple):
+    """What a step sees.
+
+    Attributes:
+        he: H&E `(batch, height, width, 3)` in [-1, 1].
+        ihc: Real IHC of the same shape and range; `None` where there is none.
+        level: HER2 level of the slide `(batch,)`, index in `data.LEVELS`, -1 where
+            unknown; `None` where the trainer did not ask for it.
+    """
+
+    he: Any
+    ihc: Any = None
+    level: Any = None
+
+    @classmethod
+    def of(cls, data) -> "Batch":
+        """Floats of what Keras hands to a step: images uint8, or in [-1, 1] already."""
+        arrays = data if isinstance(data, (list, tuple)) else (data,)
+        he, *rest = (ops.convert_to_tensor(x) for x in arrays if x is not None)
+        return cls(*map(_to_network_range, [he, *rest[:1]]), *rest[1:])
+
+
+class Generated:
+    """Images that a player made in a step, cut off from their maker.
+
+    Attributes:
+        images: A tensor, or any nest of them.
+        player: Who made them.
+    """
+
+    def __init__(self, images, player: str, pull_back: Callable):
+        self.images = images
+        self.player = player
+        self._pull_back = pull_back
+
+    def pull_back(self, gradient):
+        """Gradients of the player's variables, from one of the images; once."""
+        if self._pull_back is None:
+            raise ValueError(
+                f"The images that {self.player!r} made have been used for one "
+                "`minimize` of it. Make them anew: one `generate` for each."
+            )
+        pull_back, self._pull_back = self._pull_back, None
+        return pull_back(gradient)[0]
+
+
+class Trainer(Engine, keras.Model):
+    """Networks that learn together, by the algorithm that `step` writes down.
+
+    A subclass says which networks it has (`roles`), who moves which of them
+    (`players`), and writes `step` once, in plain Keras; it then trains, validates and
+    saves on TensorFlow, JAX and PyTorch, through Keras's `compile`, `fit` and
+    `evaluate`. Validation is the same `step` with `training=False`, in which nobody
+    moves. Calling the trainer stains.
+
+    `trainer.optimizer` is a `PlayerOptimizers`: that of one player is
+    `trainer.optimizer.players[player]`.
+
+    Args:
+        networks: The network of each role.
+        terms: Names of the losses that each player reports, "loss" first. As metrics
+            they are called `player_term`, and `term` where there is one player.
+        average: Decay of a moving average of the staining network, which then stains
+            and is validated in its place; 0 keeps none. After n steps the decay is
+            min(average, (1 + n) / (10 + n)), so that a short run forgets its beginning
+            (Tan and Le, 2019, and TensorFlow's ExponentialMovingAverage). Statistics
+            of normalisation are averaged too.
+        **kwargs: `name`, `dtype`, as in `keras.Model`.
+
+    Example:
+        >>> class L1(Trainer):
+        ...     roles = {"generator": "generator"}
+        ...     players = {"generator": ("generator",)}
+        ...
+        ...     def __init__(self, generator, **kwargs):
+        ...         terms = {"generator": ("loss",)}
+        ...         super().__init__({"generator": generator}, terms, **kwargs)
+        ...
+        ...     def step(self, batch, training):
+        ...         fake_ihc = self.generate("generator", self.stain, batch, training)
+        ...         self.minimize("generator", self.losses, batch, fake_ihc, training)
+        ...
+        ...     def losses(self, batch, fake_ihc, training):
+        ...         return {"loss": ops.mean(ops.abs(batch.ihc - fake_ihc))}
+    """
+
+    # Role of each network -> its kind in the zoo of models: "generator", ...
+    roles: ClassVar[Mapping[str, str]] = {}
+    # Who has an optimizer -> the roles of the networks that it moves
+    players: ClassVar[Mapping[str, Sequence[str]]] = {}
+    # The role whose network stains
+    staining: ClassVar[str] = "generator"
+    # What it predicts from H&E, and what its batches must hold
+    predicts: ClassVar[str] = "image"
+    needs: ClassVar[str] = "paired"
+
+    def __init__(
+        self,
+        networks: Mapping[str, keras.Model],
+        terms: Mapping[str, Sequence[str]],
+        *,
+        average: float = 0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for role, network in networks.items():
+            setattr(self, role, network)
+        self.average = average
+        self.average_network = _copy(getattr(self, self.staining)) if average else None
+        self.trackers = {
+            player: {term: keras.metrics.Mean(self.metric(player, term)) for term in t}
+            for player, t in terms.items()
+        }
+        self.built = True
+
+    # What a subclass writes
+
+    def step(self, batch: Batch, training: bool) -> None:
+        """One step on a batch: the algorithm."""
+        raise NotImplementedError(f"{type(self).__name__} must define `step`.")
+
+    # What it writes it with
+
+    def stain(self, batch: Batch, training: bool):
+        """Generated IHC of a batch: what `call` gives."""
+        return self.call(batch.he, training=training)
+
+    def generate(self, player: str, function, batch: Batch, training: bool):
+        """Lets a player make images, for its own `minimize` and for others.
+
+        Args:
+            player: Who makes them.
+            function: From `(batch, training)` to images, a tensor or any nest.
+            batch: The step's batch.
+            training: Whether the step trains.
+
+        Returns:
+            `Generated` images. The player's gradients flow back through them in its
+            `minimize`; for everybody else they are constants.
+        """
+        if not training:
+            return Generated(function(batch, False), player, None)
+        images, _, pull_back = self.differentiate(
+            lambda _: (function(batch, True), ()), self.variables_of(player)
+        )
+        return Generated(images, player, pull_back)
+
+    def minimize(self, player: str, losses, batch: Batch, generated, training: bool):
+        """Moves a player one step down its loss; reports the terms in any case.
+
+        Args:
+            player: Who moves.
+            losses: From `(batch, images, training)` to the terms by name, "loss" first.
+            batch: The step's batch.
+            generated: What `generate` gave, or `None`.
+            training: Whether the step trains.
+        """
+        images = generated.images if generated else None
+        if training:
+            is_maker = generated is not None and generated.player == player
+            pull_back_images = generated.pull_back if is_maker else None
+            terms = self._move(player, losses, batch, images, pull_back_images)
+        else:
+            terms = losses(batch, images, False)
+        for name, tracker in self.trackers[player].items():
+            tracker.update_state(terms[name])
+
+    def _move(self, player, losses, batch, images, pull_back_images):
+        def loss_and_terms(inputs):
+            terms = losses(batch, inputs if pull_back_images else images, True)
+            return terms["loss"], terms
+
+        variables, optimizer = self.variables_of(player), self.optimizer.players[player]
+        loss, terms, pull_back = self.differentiate(
+            loss_and_terms, variables, images if pull_back_images else ()
+        )
+        # The loss stays as it is reported; its gradient is scaled for float16, and
+        # divided among the replicas, whose gradients are summed.
+        share = ops.convert_to_tensor(1.0 / self.replicas(), loss.dtype)
+        gradients, of_images = pull_back(optimizer.scale_loss(share))
+        if pull_back_images:
+            gradients = list(map(_sum, gradients, pull_back_images(of_images)))
+        self.move(optimizer, gradients, variables)
+        return terms
+
+    # What others ask
+
+    @property
+    def staining_network(self) -> keras.Model:
+        """The network that stains: the moving average where there is one."""
+        return self.average_network or getattr(self, self.staining)
+
+    def variables_of(self, player: str) -> list:
+        """Trainable variables that a player moves."""
+        networks = [getattr(self, role) for role in self.players[player]]
+        return [v for network in networks for v in network.trainable_variables]
+
+    def metric(self, player: str, term: str) -> str:
+        """Name of a term in logs and history."""
+        return term if len(self.players) == 1 else f"{player}_{term}"
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """Names of the players' losses in logs and history."""
+        return tuple(self.metric(player, "loss") for player in self.players)
+
+    def learning_rates(self) -> dict[str, float]:
+        """The rate of each player's next step; the first one's is `learning_rate`."""
+        rates = {p: float(o.learning_rate) for p, o in self.optimizer.players.items()}
+        first = next(iter(rates))
+        return {
+            "learning_rate" if p == first else f"{p}_learning_rate": rate
+            for p, rate in rates.items()
+        }
+
+    @property
+    def metrics(self):
+        return [m for terms in self.trackers.values() for m in terms.values()]
+
+    # Keras
+
+    def call(self, he, training=None):
+        network = getattr(self, self.staining) if training else self.staining_network
+        return network(_to_network_range(he), training=training)
+
+    def logs_of_step(self, data, training: bool) -> dict:
+        """What Keras's steps return: one `step`, and the running means of its terms."""
+        self.step(Batch.of(data), training)
+        if training and self.average_network:
+            self._update_average()
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def _update_average(self):
+        n = ops.cast(self.optimizer.iterations, "float32")
+        decay = ops.minimum(self.average, (1.0 + n) / (10.0 + n))
+        network = getattr(self, self.staining)
+        for average, value in zip(
+            self.average_network.weights, network.weights, strict=True
+        ):
+            average.assign(average + (1.0 - decay) * (value - average))
+
+    def compile(self, optimizer, **kwargs):
+        """Sets and builds the optimizers.
+
+        Args:
+            optimizer: That of each player, by name; the optimizer alone where there is
+                one player. A player with a network in float16 gets its optimizer
+                wrapped in a `LossScaleOptimizer`.
+            **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, as in Keras.
+
+        Raises:
+            ValueError: If the names are not those of the players, or an optimizer keeps an
+            average of its own.
+        """
+        if not isinstance(optimizer, Mapping):
+            optimizer = {next(iter(self.players)): optimizer}
+        if set(optimizer) != set(self.players):
+            raise ValueError(
+                f"{type(self).__name__} needs an optimizer for each of its players: "
+                f"{', '.join(self.players)}. Received: {', '.join(optimizer)}."
+            )
+        _refuse_ema(optimizer)
+        players = {p: self._scaled(p, optimizer[p]) for p in self.players}
+        optimizers = PlayerOptimizers(players)
+        optimizers.build_players({p: self.variables_of(p) for p in self.players})
+        super().compile(optimizer=optimizers, auto_scale_loss=False, **kwargs)
+
+    def _scaled(self, player, optimizer):
+        scaled = keras.optimizers.LossScaleOptimizer
+        networks = [getattr(self, role) for role in self.players[player]]
+        is_half = any(x.compute_dtype == "float16" for n in networks for x in n.layers)
+        is_scaled = isinstance(optimizer, scaled)
+        return scaled(optimizer) if is_half and not is_scaled else optimizer
+
+    # Saving
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            **{role: serialize(getattr(self, role)) for role in self.roles},
+            **{option: getattr(self, option) for option in keyword_only(type(self))},
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        deserialize = keras.saving.deserialize_keras_object
+        networks = {role: deserialize(config[role]) for role in cls.roles}
+        return cls(**{**config, **networks})
+
+    def get_compile_config(self):
+        serialize = keras.saving.serialize_keras_object
+        players = self.optimizer.players
+        return {"optimizer": {name: serialize(o) for name, o in players.items()}}
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+def keyword_only(trainer: type[Trainer]) -> dict[str, inspect.Parameter]:
+    """Options of a trainer's class: its keyword-only arguments, and `average`."""
+    parameters = [
+        parameter
+        for kind in (trainer, Trainer)
+        for parameter in inspect.signature(kind.__init__).parameters.values()
+    ]
+    return {p.name: p for p in parameters if p.kind == p.KEYWORD_ONLY}
+
+
+def _refuse_ema(optimizers):
+    # Keras would write it over the weights whenever `fit` returns.
+    for player, optimizer in optimizers.items():
+        if getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+            raise ValueError(
+                f"The optimizer of {player!r} has `use_ema`, which overwrites weights. "
+                "Give the trainer `average` instead, which keeps both."
+            )
+
+
+def _copy(network):
+    # Made under the policy of the network, which its configuration holds.
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _to_network_range(images):
+    is_stored = "int" in keras.backend.standardize_dtype(images.dtype)
+    return to_float(images) if is_stored else images
+
+
+def _sum(a, b):
+    return b if a is None else a if b is None else a + b
