@@ -263,8 +263,8 @@ class Trainer(Engine, keras.Model):
             **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, as in Keras.
 
         Raises:
-            ValueError: If the names are not those of the players, or an optimizer keeps an
-            average of its own.
+            ValueError: If the names are not those of the players, or an optimizer
+                keeps an average of its own.
         """
         if not isinstance(optimizer, Mapping):
             optimizer = {next(iter(self.players)): optimizer}
