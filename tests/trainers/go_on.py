@@ -1,4 +1,4 @@
-"""One more step of a saved GAN: its generator's loss, and the steps of its optimizer."""
+"""One more step of a saved GAN: the generator's loss, and the optimizer's steps."""
 
 import sys
 

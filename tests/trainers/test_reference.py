@@ -1,9 +1,9 @@
 """Three training steps of the authors' PyTorch code, repeated on each backend.
 
 `pyramidpix2pix_training.npz` was chosen to be stable under rounding: a wrong half in
-the discriminator's loss, or Adam's epsilon in another place, moves it by more than these
-tolerances. The older vectors hold nine blocks and are chaotic: noise of 1e-7 in the
-inputs moves their weights by up to 7e-4.
+the discriminator's loss, or Adam's epsilon in another place, moves it by more than
+these tolerances. The older vectors hold nine blocks and are chaotic: noise of 1e-7 in
+the inputs moves their weights by up to 7e-4.
 """
 
 from pathlib import Path
@@ -51,7 +51,8 @@ def three_steps(blocks, read):
     gan = ConditionalGAN(*networks("before", blocks, read), pyramid_weights=[25.0] * 4)
     gan.compile(Adam(2e-4), Adam(2e-4))
     losses = []
-    for he, ihc in zip(*(to_channels_last(read("")[k]) for k in ("he", "ihc"))):
+    images = [to_channels_last(read("")[name]) for name in ("he", "ihc")]
+    for he, ihc in zip(*images, strict=True):
         gan.reset_metrics()
         logs = gan.train_on_batch(he, ihc, return_dict=True)
         losses.append([logs[name] for name in LOSSES])
