@@ -38,7 +38,7 @@ _PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
     "settings",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Any key of the recipe, e.g. generator.filters=32. Can be repeated.",
+    help="Any key of the recipe, e.g. networks.generator.filters=32. Can be repeated.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
 @click.option("--dry-run", is_flag=True, help="Check everything, train nothing.")
@@ -52,7 +52,7 @@ def train(model, data, out, resume, dry_run, **options):
     Example:
       he2ihc-keras train
       he2ihc-keras train unet --data BCI_dataset --out runs/unet --epochs 20
-      he2ihc-keras train pix2pix --data MIST/HER2 --set generator.filters=32
+      he2ihc-keras train pix2pix --data MIST/HER2 --set networks.generator.filters=32
       he2ihc-keras train --out runs/unet --resume
     """
     consoles.start_tensorflow()

@@ -63,10 +63,12 @@ def stain(way, seed, pairs, options):
     recipe = Recipe.from_dict(
         {
             "name": "black_unet",
-            "generator": {"name": "unet", "filters": options.filters, **kind},
-            "loss": {"adversarial": "none", "pyramid_weights": [1.0]},
+            "trainer": {"name": "supervised"},
+            "networks": {
+                "generator": {"name": "unet", "filters": options.filters, **kind}
+            },
+            "optimizer": {"generator": {"learning_rate": rate, "beta_1": 0.9}},
             "data": {"patch_size": options.size, "fit": "resize"},
-            "fit": {"learning_rate": rate, "beta_1": 0.9},
         }
     )
     keras.utils.set_random_seed(seed)

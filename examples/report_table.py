@@ -86,7 +86,7 @@ def recipe(name, seed, options):
             "fit.epochs": epochs,
             "fit.decay_epochs": epochs // 2,
             "fit.seed": seed,
-            "generator.filters": 4 if options.quick else None,
+            "networks.generator.filters": 4 if options.quick else None,
         }
     )
 

@@ -27,10 +27,11 @@ def main():
     recipe = Recipe.from_dict(
         {
             "name": "small_unet",
-            "generator": {"name": "unet", "filters": 8},
-            "loss": {"adversarial": "none", "pyramid_weights": [1.0]},
+            "trainer": {"name": "supervised"},
+            "networks": {"generator": {"name": "unet", "filters": 8}},
+            "optimizer": {"generator": {"learning_rate": 1e-3}},
             "data": {"patch_size": 64, "quarter_turns": True},
-            "fit": {"epochs": options.epochs, "batch_size": 4, "learning_rate": 1e-3},
+            "fit": {"epochs": options.epochs, "batch_size": 4},
         }
     )
     run = training.fit(recipe, pairs, options.out / "run", console=console)

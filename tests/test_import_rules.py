@@ -11,8 +11,9 @@ from helpers import run_python
 ROOT = Path(__file__).parents[1]
 # A room may import from those to its left.
 ROOMS = (
-    *("layers", "losses", "measures", "models", "recipe", "data", "engine"),
-    *("trainers", "training", "inference", "scoring", "report", "export", "zoo", "cli"),
+    *("tables", "layers", "losses", "measures", "models", "data", "engine"),
+    *("trainers", "recipe", "training", "inference", "scoring", "report", "export"),
+    *("zoo", "cli"),
 )
 # Computation that runs on every Keras backend
 BACKEND_FREE = ("layers", "losses", "models")
@@ -144,6 +145,13 @@ def test_keras_cv_is_imported_only_in_augment():
     assert any(imported.top == "keras_cv" for imported in IMPORTS)
 
 
+def test_pydantic_checks_tables_and_nothing_else():
+    places = ("tables.py", "data/options.py", "recipe/sections.py")
+    paths = {ROOT / "he2ihc_keras" / place for place in places}
+    found = {imported.path for imported in IMPORTS if imported.top == "pydantic"}
+    assert found == paths
+
+
 def test_networks_and_losses_are_written_in_keras():
     third_party = {
         imported.top
@@ -163,7 +171,7 @@ def heavy_modules_after(code):
     """Which of the slow libraries a fresh process has loaded after the code."""
     report = """
 import sys
-heavy = {"tensorflow", "keras", "keras_cv", "skimage", "jax", "torch"}
+heavy = {"tensorflow", "keras", "keras_cv", "skimage", "jax", "torch", "pydantic"}
 print("LOADED", *sorted(heavy & set(sys.modules)))
 """
     *_, last = run_python(code + report).splitlines()
@@ -171,9 +179,11 @@ print("LOADED", *sorted(heavy & set(sys.modules)))
     return last.split()[1:]
 
 
-@pytest.mark.parametrize("command", [None, *main.list_commands(None)])
-def test_help_loads_neither_tensorflow_nor_keras(command):
-    arguments = [command, "--help"] if command else ["--help"]
+HELP = [["--help"], *([command, "--help"] for command in main.list_commands(None))]
+
+
+@pytest.mark.parametrize("arguments", [*HELP, ["zoo"], ["zoo", "unet"]])
+def test_help_and_cards_load_nothing_heavy(arguments):
     code = f"""
 from he2ihc_keras.cli import main
 main({arguments}, standalone_mode=False)

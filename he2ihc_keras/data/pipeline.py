@@ -13,8 +13,8 @@ from PIL import Image
 
 from he2ihc_keras.data import augment
 from he2ihc_keras.data.images import to_float
+from he2ihc_keras.data.options import Data
 from he2ihc_keras.data.pairs import Pair, read_pair
-from he2ihc_keras.recipe import Data
 
 _CROP_ROW, _CROP_COLUMN, _FLIP, _TURN = range(4)
 _DRAWS = 4 + augment.DRAWS

@@ -42,7 +42,7 @@ def load_recipe(path: Path | str) -> Recipe | None:
     path = Path(path)
     run = RunFolder(path if path.is_dir() else path.parent)
     is_of_run = path.is_dir() or path.name == run.model.name
-    return Recipe.load(run.recipe) if run.exists() and is_of_run else None
+    return Recipe.load_complete(run.recipe) if run.exists() and is_of_run else None
 
 
 def model_file(path: Path | str) -> Path:

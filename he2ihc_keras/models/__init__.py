@@ -1,6 +1,5 @@
 """Published networks as functional Keras models, one architecture a file."""
 
-import difflib
 import inspect
 import types
 
@@ -15,6 +14,7 @@ from he2ihc_keras.models import (
     unet,
 )
 from he2ihc_keras.models.precision import as_float32
+from he2ihc_keras.tables import table_of, unknown
 
 __all__ = [
     "as_float32",
@@ -66,8 +66,8 @@ def build(name: str, **overrides) -> keras.Model:
         the same shape and range. `patchgan` takes `[he, ihc]` and gives logits.
 
     Raises:
-        ValueError: If `name` is unknown.
-        TypeError: If the model has no such argument.
+        ValueError: If `name` is unknown, or an argument is out of its range.
+        TypeError: If the model has no such argument, or it is of another type.
 
     Example:
         >>> build("attn_pyramid", filters=16).count_params()
@@ -79,6 +79,7 @@ def build(name: str, **overrides) -> keras.Model:
             raise TypeError(
                 f"Model {name!r} has no argument {key!r}. Known: {', '.join(known)}."
             )
+    table_of(known)(**{k: v for k, v in overrides.items() if k != "input_shape"})
     return module(name).build(**overrides)
 
 
@@ -91,9 +92,7 @@ def module(name: str) -> types.ModuleType:
 def check_name(name: str, known: tuple[str, ...], kind: str = "model") -> None:
     """Refuses a name that is not among the known, and suggests the nearest."""
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"Unknown {kind} {name!r}. Known: {', '.join(known)}.{hint}")
+        raise ValueError(unknown(f"{kind} {name!r}", name, known))
 
 
 def options(name: str) -> dict[str, inspect.Parameter]:

@@ -6,6 +6,7 @@ import keras
 
 from he2ihc_keras.layers import SelfAttention2D
 from he2ihc_keras.models import pyramid_pix2pix
+from he2ihc_keras.tables import NonNegativeInt, PositiveInt, Rate
 
 STEPS = ("down_1", "down_2", "up_1", "up_2")
 
@@ -13,11 +14,11 @@ STEPS = ("down_1", "down_2", "up_1", "up_2")
 def build(
     input_shape: tuple[int | None, int | None, int] = (None, None, 3),
     *,
-    filters: int = 64,
-    blocks: int = 9,
-    dropout: float = 0.5,
+    filters: PositiveInt = 64,
+    blocks: NonNegativeInt = 9,
+    dropout: Rate = 0.5,
     attention: Sequence[str] = STEPS,
-    key_dim: int | None = None,
+    key_dim: PositiveInt | None = None,
 ) -> keras.Model:
     """`pyramid_pix2pix` that looks at the whole patch at each change of scale.
 

@@ -1,16 +1,19 @@
 """PatchGAN discriminator of pix2pix."""
 
+from typing import Literal
+
 import keras
 from keras import layers
 
 from he2ihc_keras.layers import BatchNormalization
+from he2ihc_keras.tables import PositiveInt
 
 
 def build(
     input_shape: tuple[int | None, int | None, int] = (None, None, 3),
     *,
-    filters: int = 64,
-    normalization: str | None = "batch",
+    filters: PositiveInt = 64,
+    normalization: Literal["batch"] | None = "batch",
 ) -> keras.Model:
     """Judges each 70 x 70 pixels of an H&E / IHC pair as real or fake.
 

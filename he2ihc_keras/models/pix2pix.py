@@ -5,14 +5,15 @@ from keras import layers
 
 from he2ihc_keras.layers import BatchNormalization, SizeCheck
 from he2ihc_keras.layers.size_check import check_size
+from he2ihc_keras.tables import PositiveInt, Rate
 
 
 def build(
     input_shape: tuple[int | None, int | None, int] = (None, None, 3),
     *,
-    filters: int = 64,
-    depth: int = 8,
-    dropout: float = 0.5,
+    filters: PositiveInt = 64,
+    depth: PositiveInt = 8,
+    dropout: Rate = 0.5,
 ) -> keras.Model:
     """Encoder and decoder of `depth` levels, joined by skip connections.
 

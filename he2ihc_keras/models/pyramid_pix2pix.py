@@ -7,6 +7,7 @@ from keras import layers
 
 from he2ihc_keras.layers import BatchNormalization, ReflectionPadding2D, SizeCheck
 from he2ihc_keras.layers.size_check import check_size
+from he2ihc_keras.tables import NonNegativeInt, PositiveInt, Rate
 
 STRIDE = 4
 
@@ -14,9 +15,9 @@ STRIDE = 4
 def build(
     input_shape: tuple[int | None, int | None, int] = (None, None, 3),
     *,
-    filters: int = 64,
-    blocks: int = 9,
-    dropout: float = 0.5,
+    filters: PositiveInt = 64,
+    blocks: NonNegativeInt = 9,
+    dropout: Rate = 0.5,
 ) -> keras.Model:
     """Two down-samplings, residual blocks, two up-samplings.
 

@@ -1,18 +1,21 @@
 """U-Net, Keras-style, without dropout."""
 
+from typing import Literal
+
 import keras
 from keras import layers
 
 from he2ihc_keras.layers import BatchNormalization, SizeCheck
 from he2ihc_keras.layers.size_check import check_size
+from he2ihc_keras.tables import PositiveInt
 
 
 def build(
     input_shape: tuple[int | None, int | None, int] = (None, None, 3),
     *,
-    filters: int = 64,
-    depth: int = 3,
-    normalization: str | None = None,
+    filters: PositiveInt = 64,
+    depth: PositiveInt = 3,
+    normalization: Literal["batch"] | None = None,
 ) -> keras.Model:
     """Contracting and expanding path of two convolutions a level, joined by skips.
 

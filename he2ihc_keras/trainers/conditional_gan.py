@@ -1,11 +1,11 @@
 """The conditional GAN of pix2pix with pyramid L1 losses."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import keras
 
 from he2ihc_keras import losses
+from he2ihc_keras.tables import Weights
 from he2ihc_keras.trainers.trainer import Batch, Trainer
 
 
@@ -54,7 +54,7 @@ class ConditionalGAN(Trainer):
         discriminator: keras.Model,
         *,
         adversarial: Literal["vanilla", "least_squares", "hinge"] = "vanilla",
-        pyramid_weights: Sequence[float] = (25.0, 25.0, 25.0, 25.0),
+        pyramid_weights: Weights = (25.0, 25.0, 25.0, 25.0),
         **kwargs,
     ):
         if adversarial not in losses.ADVERSARIAL:

@@ -1,10 +1,9 @@
 """One generator, taught by the real IHC alone."""
 
-from collections.abc import Sequence
-
 import keras
 
 from he2ihc_keras import losses
+from he2ihc_keras.tables import Weights
 from he2ihc_keras.trainers.trainer import Batch, Trainer
 
 
@@ -35,7 +34,7 @@ class Supervised(Trainer):
         self,
         generator: keras.Model,
         *,
-        pyramid_weights: Sequence[float] = (1.0,),
+        pyramid_weights: Weights = (1.0,),
         **kwargs,
     ):
         super().__init__({"generator": generator}, {"generator": ("loss",)}, **kwargs)

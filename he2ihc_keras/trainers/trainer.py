@@ -9,6 +9,7 @@ from keras import ops
 
 from he2ihc_keras.data.images import to_float
 from he2ihc_keras.engine import Engine
+from he2ihc_keras.tables import Rate
 from he2ihc_keras.trainers.optimizers import PlayerOptimizers
 
 
@@ -113,7 +114,7 @@ class Trainer(Engine, keras.Model):
         networks: Mapping[str, keras.Model],
         terms: Mapping[str, Sequence[str]],
         *,
-        average: float = 0.0,
+        average: Rate = 0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)

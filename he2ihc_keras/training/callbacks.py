@@ -94,7 +94,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         )
         return (
             f"The losses are not finite after step {self.position.step}: {terms}. "
-            f"{checkpoint} Start a new run with a smaller fit.learning_rate, or in "
+            f"{checkpoint} Start a new run with a smaller learning rate, or in "
             "float32."
         )
 

@@ -94,7 +94,7 @@ def _check_finite(arrays, step, folder):
         raise FloatingPointError(
             f"{len(bad)} variables are not finite after step {step}, the first of them "
             f"{bad[0]}. The last good checkpoint is kept: {kept}. Start a new run with "
-            "a smaller fit.learning_rate, or in float32."
+            "a smaller learning rate, or in float32."
         )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 from rich.console import Console
 
-from he2ihc_keras import engine, models
+from he2ihc_keras import engine, models, trainers
 from he2ihc_keras.data.pairs import Pair
 from he2ihc_keras.data.pipeline import (
     steps_per_epoch,
@@ -15,7 +15,7 @@ from he2ihc_keras.data.pipeline import (
 )
 from he2ihc_keras.layers.gaussian_pyramid import check_levels
 from he2ihc_keras.recipe import Recipe, check_patch_size
-from he2ihc_keras.trainers import ConditionalGAN, Supervised, Trainer
+from he2ihc_keras.trainers import Trainer
 from he2ihc_keras.training import callbacks as cb
 from he2ihc_keras.training.adam import Adam
 from he2ihc_keras.training.checkpoints import last_checkpoint, restore
@@ -103,21 +103,15 @@ def build_trainer(recipe: Recipe, steps: int) -> Trainer:
         recipe: What to train.
         steps: Steps in an epoch, for the learning-rate schedule.
     """
-    generator = recipe.generator.build()
-    check_patch_size(recipe, models.stride(generator))
-    check_levels((recipe.data.patch_size,) * 2, len(recipe.loss.pyramid_weights))
-    weights = recipe.loss.pyramid_weights
-    if recipe.discriminator is None:
-        trainer = Supervised(generator, pyramid_weights=weights)
-    else:
-        trainer = ConditionalGAN(
-            generator,
-            recipe.discriminator.build(),
-            adversarial=recipe.loss.adversarial,
-            pyramid_weights=weights,
-        )
-    players = trainer.players
-    trainer.compile({player: _optimizer(recipe.fit, steps) for player in players})
+    networks = {role: network.build() for role, network in recipe.networks.items()}
+    trainer_class = trainers.get(recipe.trainer.name)
+    check_patch_size(recipe, models.stride(networks[trainer_class.staining]))
+    scales = len(recipe.trainer.options.get("pyramid_weights", (1.0,)))
+    check_levels((recipe.data.patch_size,) * 2, scales)
+    trainer = trainer_class(**networks, **recipe.trainer.options)
+    trainer.compile(
+        {p: _optimizer(adam, recipe.fit, steps) for p, adam in recipe.optimizer.items()}
+    )
     return trainer
 
 
@@ -193,11 +187,11 @@ def _fit_from(trainer, recipe, train, held_out, position, callbacks):
         )
 
 
-def _optimizer(fit, steps):
+def _optimizer(adam, fit, steps):
     schedule = ConstantThenLinear(
-        fit.learning_rate, steps, fit.epochs - fit.decay_epochs, fit.decay_epochs
+        adam.learning_rate, steps, fit.epochs - fit.decay_epochs, fit.decay_epochs
     )
-    return Adam(schedule, beta_1=fit.beta_1)
+    return Adam(schedule, adam.beta_1, adam.beta_2, adam.epsilon)
 
 
 def _split(pairs):

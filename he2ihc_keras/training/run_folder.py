@@ -99,13 +99,13 @@ class RunFolder:
         """Recipe and pairs of the run.
 
         Raises:
-            ValueError: If the folder holds no run.
+            ValueError: If the folder holds no run, or its recipe is not whole.
         """
         if not self.exists():
             raise ValueError(
                 f"{self.path} holds no run: there is no {self.recipe.name}."
             )
-        return Recipe.load(self.recipe), read_pairs_csv(self.pairs)
+        return Recipe.load_complete(self.recipe), read_pairs_csv(self.pairs)
 
 
 def versions() -> dict[str, str]:

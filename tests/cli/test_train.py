@@ -17,10 +17,10 @@ from he2ihc_keras.recipe import Recipe
 from helpers import SHARED
 
 SMALL = {
-    "attn_pyramid": ["generator.filters=4", "generator.blocks=1"],
-    "pyramid_pix2pix": ["generator.filters=4", "generator.blocks=1"],
-    "pix2pix": ["generator.filters=4", "generator.depth=5"],
-    "unet": ["generator.filters=4"],
+    "attn_pyramid": ["networks.generator.filters=4", "networks.generator.blocks=1"],
+    "pyramid_pix2pix": ["networks.generator.filters=4", "networks.generator.blocks=1"],
+    "pix2pix": ["networks.generator.filters=4", "networks.generator.depth=5"],
+    "unet": ["networks.generator.filters=4"],
 }
 
 
@@ -35,7 +35,7 @@ def ok(*arguments):
 
 
 def small(model):
-    settings = SMALL[model] + ["discriminator.filters=4"] * (model != "unet")
+    settings = SMALL[model] + ["networks.discriminator.filters=4"] * (model != "unet")
     return [part for setting in settings for part in ("--set", setting)]
 
 
@@ -62,7 +62,7 @@ def test_run_folder_is_enough_to_run_again(trained, data):
     expected |= {"scores.csv", "scores.json"}
     assert {path.name for path in out.iterdir()} == expected
     recipe = Recipe.load(out / "recipe.toml")
-    assert recipe.generator.options["filters"] == 4
+    assert recipe.networks["generator"].options["filters"] == 4
     assert recipe.data.patch_size == 32
     assert (recipe.fit.epochs, recipe.fit.decay_epochs) == (2, 1)
     assert load_generator(out).name == "unet"
@@ -163,7 +163,7 @@ def test_dry_run_on_data_counts_steps(data, tmp_path):
                 "--patch-size",
                 "32",
                 "--set",
-                "loss.pyramid_weights=[1,1,1,1,1]",
+                "trainer.pyramid_weights=[1,1,1,1,1]",
             ],
             "Error: A pyramid of 5 levels needs images of at least 33 x 33 pixels.",
         ),
@@ -207,7 +207,7 @@ def test_non_finite_loss_stops_the_run_and_names_the_checkpoint(data, tmp_path):
     arguments = ("--patch-size", 32, "--epochs", 3, "--batch-size", 2, *small("unet"))
     out, weights = (
         tmp_path / "run",
-        ("--set", "loss.pyramid_weights=[3e38, 3e38, 3e38]"),
+        ("--set", "trainer.pyramid_weights=[3e38, 3e38, 3e38]"),
     )
     result = run("train", "unet", "--data", data, "--out", out, *arguments, *weights)
     assert result.exit_code == 1
@@ -254,7 +254,7 @@ def test_every_model_trains_on_real_pairs(model, folder, tmp_path):
     out = tmp_path / "run"
     arguments = ("--epochs", 2, "--patch-size", 64, "--batch-size", 2, *small(model))
     if model == "attn_pyramid":  # at full size, 1024 pixels are a million positions
-        arguments += ("--set", 'generator.attention=["down_2"]')
+        arguments += ("--set", 'networks.generator.attention=["down_2"]')
     ok("train", model, "--data", SHARED / folder, "--out", out, *arguments)
     native = SHARED / "bci_native"
     he = native / "HE" / "test"

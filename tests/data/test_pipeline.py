@@ -1,4 +1,3 @@
-import dataclasses
 from functools import partial
 
 import numpy as np
@@ -8,9 +7,9 @@ from PIL import Image
 
 from he2ihc_keras.data import pipeline
 from he2ihc_keras.data.images import read_image, to_float, to_uint8, write_image
+from he2ihc_keras.data.options import Data
 from he2ihc_keras.data.pairs import Pair
 from he2ihc_keras.data.pipeline import training_batches, validation_batches
-from he2ihc_keras.recipe import Data
 from helpers import noise_image, refusal, run_python, write_pairs
 
 PLAIN = Data(patch_size=8, flip=False)
@@ -56,7 +55,7 @@ def write_coordinates(folder, height, width):
 
 @pytest.mark.parametrize("fit", ["crop", "resize"])
 def test_equal_seeds_give_equal_streams(tmp_path, fit):
-    pairs, data = write_pairs(tmp_path, 5), dataclasses.replace(EVERYTHING, fit=fit)
+    pairs, data = write_pairs(tmp_path, 5), EVERYTHING.model_copy(update={"fit": fit})
     first, second = (
         take(training_batches(pairs, data, batch_size=2, seed=7), 3) for _ in range(2)
     )
@@ -74,7 +73,7 @@ def test_other_seed_gives_another_order(tmp_path):
 
 @pytest.mark.parametrize("fit", ["crop", "resize"])
 def test_other_seed_augments_a_pair_otherwise(tmp_path, fit):
-    pairs, data = write_pairs(tmp_path, 1), dataclasses.replace(EVERYTHING, fit=fit)
+    pairs, data = write_pairs(tmp_path, 1), EVERYTHING.model_copy(update={"fit": fit})
     first, other = (
         take(training_batches(pairs, data, batch_size=1, seed=seed), 3)
         for seed in (7, 8)
@@ -85,7 +84,7 @@ def test_other_seed_augments_a_pair_otherwise(tmp_path, fit):
 @pytest.mark.parametrize("fit", ["crop", "resize"])
 @pytest.mark.parametrize("step", [1, 2, 5])
 def test_stream_from_a_step_is_the_stream_that_has_been_running(tmp_path, fit, step):
-    pairs, data = write_pairs(tmp_path, 5), dataclasses.replace(EVERYTHING, fit=fit)
+    pairs, data = write_pairs(tmp_path, 5), EVERYTHING.model_copy(update={"fit": fit})
     running = take(training_batches(pairs, data, batch_size=2, seed=3), step + 3)
     begun = training_batches(pairs, data, batch_size=2, seed=3, first_step=step)
     np.testing.assert_array_equal(take(begun, 3), running[step:])
@@ -93,7 +92,7 @@ def test_stream_from_a_step_is_the_stream_that_has_been_running(tmp_path, fit, s
 
 def test_one_pair_is_cut_and_turned_differently_each_epoch(tmp_path):
     pairs = write_pairs(tmp_path, 1)
-    data = dataclasses.replace(EVERYTHING, photometric=0)
+    data = EVERYTHING.model_copy(update={"photometric": 0})
     patches = take(training_batches(pairs, data, batch_size=1, seed=0), 10)
     assert len(np.unique(patches, axis=0)) == 10
 
@@ -203,7 +202,7 @@ def test_file_that_broke_since_it_was_checked_is_named(tmp_path):
 @pytest.mark.parametrize("fit", ["crop", "resize"])
 def test_he_and_ihc_are_cut_flipped_and_turned_alike(tmp_path, fit):
     pairs = write_pairs(tmp_path, 4, ihc_is_he=True)
-    data = dataclasses.replace(EVERYTHING, fit=fit, photometric=0)
+    data = EVERYTHING.model_copy(update={"fit": fit, "photometric": 0})
     batches = take(training_batches(pairs, data, batch_size=4, seed=0), 8)
     np.testing.assert_array_equal(batches[:, 0], batches[:, 1])
     assert len(np.unique(batches[:, 0].reshape(32, -1), axis=0)) > 16
@@ -226,7 +225,7 @@ def test_unturned_patch_is_a_window_of_the_image(tmp_path):
 
 def test_half_of_the_patches_are_mirrored_left_to_right(tmp_path):
     pair = write_coordinates(tmp_path, 8, 8)
-    data = dataclasses.replace(PLAIN, flip=True)
+    data = PLAIN.model_copy(update={"flip": True})
     upright, patches = read_image(pair.he), he_patches([pair] * 200, data, 200)
     mirrored = [np.array_equal(patch, upright[:, ::-1]) for patch in patches]
     unchanged = [np.array_equal(patch, upright) for patch in patches]
@@ -236,7 +235,7 @@ def test_half_of_the_patches_are_mirrored_left_to_right(tmp_path):
 
 def test_quarter_turns_are_the_four_turns_equally_often(tmp_path):
     pair = write_coordinates(tmp_path, 8, 8)
-    data = dataclasses.replace(PLAIN, quarter_turns=True)
+    data = PLAIN.model_copy(update={"quarter_turns": True})
     patches = he_patches([pair] * 200, data, 200)
     counts = [
         sum(
@@ -251,7 +250,7 @@ def test_quarter_turns_are_the_four_turns_equally_often(tmp_path):
 
 def test_flips_and_turns_lose_no_pixel(tmp_path):
     pair = write_coordinates(tmp_path, 8, 8)
-    data = dataclasses.replace(EVERYTHING, photometric=0)
+    data = EVERYTHING.model_copy(update={"photometric": 0})
     patches = he_patches([pair] * 100, data, 100)
     pixels = {tuple(sorted(map(tuple, p.reshape(-1, 3).tolist()))) for p in patches}
     assert len(np.unique(patches, axis=0)) == 8  # the symmetries of a square
@@ -275,7 +274,7 @@ def test_photometric_changes_touch_the_he_alone(tmp_path):
         take(
             training_batches(
                 pairs,
-                dataclasses.replace(EVERYTHING, photometric=strength),
+                EVERYTHING.model_copy(update={"photometric": strength}),
                 batch_size=4,
                 seed=0,
             ),
@@ -295,9 +294,9 @@ def test_pipeline_without_photometric_changes_never_imports_keras_cv(tmp_path):
         from pathlib import Path
         from he2ihc_keras.data import training_batches
         from he2ihc_keras.data.pairs import Pair
-        from he2ihc_keras.recipe import Data
+        from he2ihc_keras.data.options import Data
         pair = Pair(Path(sys.argv[1]), Path(sys.argv[1]), "train")
-        next(iter(training_batches([pair], Data(8), batch_size=1, seed=0)))
+        next(iter(training_batches([pair], Data(patch_size=8), batch_size=1, seed=0)))
         assert "keras_cv" not in sys.modules
         """,
         write_pairs(tmp_path, 1)[0].he,
@@ -330,7 +329,7 @@ def test_resize_averages_what_is_too_fine_to_be_seen():
 
 def test_pairs_that_are_resized_are_seen_whole(tmp_path):
     [pair] = write_pairs(tmp_path, 1)
-    data = dataclasses.replace(PLAIN, fit="resize")
+    data = PLAIN.model_copy(update={"fit": "resize"})
     for batches in (
         training_batches([pair], data, batch_size=1, seed=0),
         validation_batches([pair], data, batch_size=1),

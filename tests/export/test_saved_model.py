@@ -10,7 +10,7 @@ import he2ihc_keras
 from he2ihc_keras.data.images import read_image, to_float
 from he2ihc_keras.export import export_saved_model, saved_model
 from he2ihc_keras.inference import Stainer, stain_image
-from he2ihc_keras.recipe import Data, Network, Recipe
+from he2ihc_keras.recipe import Recipe
 from helpers import (
     SMALL_GENERATORS,
     dtype_policy,
@@ -22,8 +22,13 @@ from helpers import (
 
 SIZES = [(1, 1), (8, 8), (13, 18), (33, 20), (64, 32)]
 HE = {str(size): noise_image(*size)[None] for size in SIZES}
-RECIPE = Recipe(
-    "small", Network("unet"), Network("patchgan"), data=Data(mpp=0.5, stain="Ki67")
+RECIPE = Recipe.from_dict(
+    {
+        "name": "small",
+        "trainer": {"name": "supervised"},
+        "networks": {"generator": {"name": "unet"}},
+        "data": {"mpp": 0.5, "stain": "Ki67"},
+    }
 )
 
 # What anyone does who has TensorFlow, and neither this package nor Keras.

@@ -6,11 +6,18 @@ import pytest
 from he2ihc_keras.data.pairs import read_pair
 from he2ihc_keras.data.pipeline import resize
 from he2ihc_keras.inference import Stainer, held_out, stain_image, stain_pairs
-from he2ihc_keras.recipe import Data, Network, Recipe
+from he2ihc_keras.recipe import Recipe
 from helpers import lively_generator, refusal, write_pairs
 
 CROP, RESIZE = (
-    Recipe("a", Network("unet"), Network("patchgan"), data=Data(12, fit))
+    Recipe.from_dict(
+        {
+            "name": "a",
+            "trainer": {"name": "supervised"},
+            "networks": {"generator": {"name": "unet"}},
+            "data": {"patch_size": 12, "fit": fit},
+        }
+    )
     for fit in ("crop", "resize")
 )
 

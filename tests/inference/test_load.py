@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from he2ihc_keras.inference import load_generator, load_recipe
-from he2ihc_keras.recipe import Network, Recipe
+from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.training import RunFolder
 from helpers import (
     SMALL_GENERATORS,
@@ -16,7 +16,16 @@ from helpers import (
 )
 
 [HE] = random_images(1, (1, 32, 32))
-RECIPE = Recipe("small", Network("unet"), Network("patchgan", {"filters": 8}))
+RECIPE = Recipe.from_dict(
+    {
+        "name": "small",
+        "trainer": {"name": "conditional_gan"},
+        "networks": {
+            "generator": {"name": "unet"},
+            "discriminator": {"name": "patchgan", "filters": 8},
+        },
+    }
+)
 
 
 def make_run(path):

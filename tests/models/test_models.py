@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from he2ihc_keras import models
+from he2ihc_keras.tables import PositiveInt
 from helpers import (
     dtype_policy,
     perturb,
@@ -66,7 +67,7 @@ def test_options_are_the_arguments_of_build_with_their_defaults(name):
     options = models.options(name)
     assert next(iter(options)) == "input_shape"
     assert options["filters"].default == 64
-    assert options["filters"].annotation is int
+    assert options["filters"].annotation is PositiveInt
     assert all(x.default is not inspect.Parameter.empty for x in options.values())
 
 
@@ -104,6 +105,39 @@ def test_an_unknown_argument_is_refused_with_the_known():
         "Model 'unet' has no argument 'filter'. "
         "Known: input_shape, filters, depth, normalization."
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "condition"),
+    [
+        *((name, "filters", 0, "positive") for name in models.names()),
+        ("attn_pyramid", "blocks", -1, "at least 0"),
+        ("attn_pyramid", "key_dim", 0, "positive"),
+        ("pyramid_pix2pix", "blocks", -1, "at least 0"),
+        ("pyramid_pix2pix", "dropout", -0.1, "at least 0"),
+        ("pix2pix", "dropout", 1.0, "less than 1"),
+        ("pix2pix", "dropout", float("nan"), "finite"),
+        ("unet", "depth", 0, "positive"),
+        ("unet", "normalization", "instance", "one of batch, none"),
+        ("patchgan", "normalization", "instance", "one of batch, none"),
+    ],
+)
+def test_an_argument_out_of_its_range_is_refused(name, option, value, condition):
+    with pytest.raises(ValueError) as error:
+        models.build(name, **{option: value})
+    assert str(error.value) == (f"`{option}` must be {condition}. Received: {value!r}.")
+
+
+def test_an_argument_of_a_wrong_type_is_refused():
+    with pytest.raises(TypeError) as error:
+        models.build("unet", filters="8")
+    assert str(error.value) == (
+        "`filters` must be of type int. Received: '8' of type str."
+    )
+
+
+def test_a_number_of_numpy_is_a_number():
+    assert models.build("unet", filters=np.int64(4), depth=1).count_params() > 0
 
 
 def test_the_example_of_build_is_true():

@@ -10,7 +10,7 @@ import pytest
 from he2ihc_keras import scoring
 from he2ihc_keras.data import find_pairs, phantom, read_image
 from he2ihc_keras.data.images import write_image
-from he2ihc_keras.recipe import Loss, Network, Recipe
+from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.report import plots, write_report
 from helpers import lively_generator
 
@@ -78,9 +78,14 @@ def run(tmp_path_factory):
 
     folder = RunFolder(tmp_path_factory.mktemp("runs") / "unet")
     phantom.write_phantom(folder.path / "phantom", 24, size=32)
-    network = Network("unet", {"filters": 4, "depth": 2})
-    pairs = find_pairs(folder.path / "phantom")
-    folder.create(Recipe("unet", network, loss=Loss("none", (1.0,))), pairs)
+    recipe = Recipe.from_dict(
+        {
+            "name": "unet",
+            "trainer": {"name": "supervised"},
+            "networks": {"generator": {"name": "unet", "filters": 4, "depth": 2}},
+        }
+    )
+    folder.create(recipe, find_pairs(folder.path / "phantom"))
     lively_generator().save(folder.model)
     folder.history.write_text(HISTORY)
     what, scores = scoring.score_run(folder.path)

@@ -10,13 +10,15 @@ from he2ihc_keras.recipe import Recipe
 
 RECIPES = {
     "gan": {
-        "generator": {"name": "attn_pyramid", "filters": 4, "blocks": 1},
-        "discriminator": {"name": "patchgan", "filters": 4},
-        "loss": {"pyramid_weights": [25.0, 25.0]},
+        "trainer": {"name": "conditional_gan", "pyramid_weights": [25.0, 25.0]},
+        "networks": {
+            "generator": {"name": "attn_pyramid", "filters": 4, "blocks": 1},
+            "discriminator": {"name": "patchgan", "filters": 4},
+        },
     },
     "l1": {
-        "generator": {"name": "unet", "filters": 4},
-        "loss": {"adversarial": "none", "pyramid_weights": [1.0]},
+        "trainer": {"name": "supervised"},
+        "networks": {"generator": {"name": "unet", "filters": 4}},
     },
 }
 COMMON = {

@@ -28,7 +28,7 @@ def test_non_finite_loss_names_step_terms_and_the_last_checkpoint(tmp_path):
         "The losses are not finite after step 12: generator_loss = nan, "
         "generator_l1 = inf. The last good checkpoint is kept: "
         f"{tmp_path / 'step-00000010.npz'}. "
-        "Start a new run with a smaller fit.learning_rate, or in float32."
+        "Start a new run with a smaller learning rate, or in float32."
     )
 
 

@@ -3,16 +3,21 @@ import json
 import pytest
 
 import he2ihc_keras
-from he2ihc_keras.recipe import Data, Network, Recipe
+from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.training import RunFolder
 from he2ihc_keras.training.run_folder import versions
 from helpers import refusal, write_pairs
 
-RECIPE = Recipe(
-    "a",
-    Network("unet", {"filters": 8}),
-    Network("patchgan"),
-    data=Data(stain="HER2 “4B5”"),
+RECIPE = Recipe.from_dict(
+    {
+        "name": "a",
+        "trainer": {"name": "conditional_gan"},
+        "networks": {
+            "generator": {"name": "unet", "filters": 8},
+            "discriminator": {"name": "patchgan"},
+        },
+        "data": {"stain": "HER2 “4B5”"},
+    }
 )
 
 

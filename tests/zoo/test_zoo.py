@@ -20,12 +20,12 @@ HEADINGS = [
 every_name = pytest.mark.parametrize("name", zoo.names())
 every_generator = pytest.mark.parametrize("name", models.generators())
 # Filters do not change a stride, and few of them are built faster.
-SMALL = {"generator.filters": 4}
+SMALL = {"networks.generator.filters": 4}
 
 
 @every_generator
 def test_generator_has_a_recipe_of_its_name(name):
-    assert zoo.recipe(name).generator.name == name
+    assert zoo.recipe(name).networks["generator"].name == name
 
 
 @every_generator
@@ -58,13 +58,13 @@ def test_recipe_says_how_to_run_it(name):
 def test_patch_size_fits_the_generator(name, profile):
     recipe = zoo.recipe(name)
     recipe = recipe.quick() if profile == "quick" else recipe
-    generator = recipe.override(SMALL).generator.build()
+    generator = recipe.override(SMALL).networks["generator"].build()
     check_patch_size(recipe, models.stride(generator))
 
 
 @every_name
 def test_discriminator_is_the_patchgan_where_there_is_one(name):
-    discriminator = zoo.recipe(name).discriminator
+    discriminator = zoo.recipe(name).networks.get("discriminator")
     assert discriminator is None or discriminator.build().name == "patchgan"
 
 
@@ -79,7 +79,10 @@ def test_mpp_is_that_of_the_patches_as_the_network_sees_them(name):
 @every_name
 def test_quick_start_is_smaller_than_the_published_run(name):
     recipe, quick = zoo.recipe(name), zoo.recipe(name).quick()
-    assert quick.generator.options["filters"] < recipe.generator.options["filters"]
+    for small, full in zip(
+        quick.networks.values(), recipe.networks.values(), strict=True
+    ):
+        assert small.options["filters"] < full.options["filters"]
     assert quick.data.patch_size < recipe.data.patch_size
 
 
@@ -95,13 +98,15 @@ def test_attn_pyramid_is_trained_as_in_the_report():
     recipe = zoo.recipe("attn_pyramid")
     assert (recipe.data.patch_size, recipe.data.fit) == (512, "resize")
     assert (recipe.fit.epochs, recipe.fit.decay_epochs) == (10, 0)
-    assert recipe.fit.learning_rate == 2e-4
+    assert recipe.optimizer["generator"].learning_rate == 2e-4
 
 
 def test_unet_gan_is_the_unet_trained_as_pyramid_pix2pix():
     recipe, trained_as = zoo.recipe("unet_gan"), zoo.recipe("pyramid_pix2pix")
-    assert recipe.generator == zoo.recipe("unet").generator
-    for part in ("discriminator", "loss", "data", "fit"):
+    assert recipe.networks["generator"] == zoo.recipe("unet").networks["generator"]
+    patchgan = trained_as.networks["discriminator"]
+    assert recipe.networks["discriminator"] == patchgan
+    for part in ("trainer", "optimizer", "data", "fit"):
         assert getattr(recipe, part) == getattr(trained_as, part), part
 
 
