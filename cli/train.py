@@ -1,7 +1,10 @@
 """he2ihc-keras train."""
 
 import contextlib
+import importlib
+import shlex
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -40,10 +43,19 @@ _PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
     multiple=True,
     help="Any key of the recipe, e.g. networks.generator.filters=32. Can be repeated.",
 )
+@click.option(
+    "--import",
+    "modules",
+    metavar="MODULE",
+    multiple=True,
+    help="A Python module that registers a trainer of your own. Can be repeated.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
 @click.option("--dry-run", is_flag=True, help="Check everything, train nothing.")
-def train(model, data, out, resume, dry_run, **options):
+def train(model, data, out, modules, resume, dry_run, **options):
     """Train MODEL (attn_pyramid if none is named) by its recipe in the zoo.
+
+    MODEL may be a recipe of your own: a file that ends in .toml.
 
     A run can be stopped at any time and continued with --resume; it ends with the
     same weights.
@@ -53,10 +65,12 @@ def train(model, data, out, resume, dry_run, **options):
       he2ihc-keras train
       he2ihc-keras train unet --data BCI_dataset --out runs/unet --epochs 20
       he2ihc-keras train pix2pix --data MIST/HER2 --set networks.generator.filters=32
+      he2ihc-keras train my.toml --data MIST/HER2 --import my_trainer
       he2ihc-keras train --out runs/unet --resume
     """
     consoles.start_tensorflow()
     console = consoles.stdout()
+    _import(modules)
     if resume:
         _refuse_changes(model, data, dry_run, options)
         run = _resume(out, console)
@@ -67,11 +81,25 @@ def train(model, data, out, resume, dry_run, **options):
         _say_what_next(run, console)
 
 
-def _begin(model, data, out, dry_run, options, console):
-    from he2ihc_keras import zoo
+def _import(modules):
+    # After all else, the folder where one is: nothing in it stands in for a library.
+    sys.path += [str(Path.cwd())] * bool(modules)
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise click.ClickException(
+                f"--import {name}: {error}. Give the name of a module, without .py, "
+                "that Python finds from here."
+            ) from error
 
-    recipe = zoo.recipe(model or "attn_pyramid")
+
+def _begin(model, data, out, dry_run, options, console):
+    model = model or "attn_pyramid"
+    recipe = _recipe(model)
     phantom = None if data else recipe.quick_start.get("phantom")
+    if not (data or phantom):
+        raise click.UsageError(f"{model} has no quick start: give --data.")
     recipe = _with_options(recipe if data else recipe.quick(), **options)
     out = out or _free_folder(Path("runs") / recipe.name)
     _check_is_free(out)
@@ -79,7 +107,7 @@ def _begin(model, data, out, dry_run, options, console):
         console.print(
             f"Quick start of {recipe.name}: a small network on {phantom['pairs']} "
             f"synthetic pairs of {phantom['size']} x {phantom['size']} pixels. "
-            f"For your own data: he2ihc-keras train {recipe.name} --data DIR"
+            f"For your own data: he2ihc-keras train {shlex.quote(model)} --data DIR"
         )
     pairs = [] if data is None else _inspect(data, recipe, console)
     if dry_run:
@@ -91,6 +119,16 @@ def _begin(model, data, out, dry_run, options, console):
 
     with _interruptible(out):
         return training.fit(recipe, pairs, out, console=console)
+
+
+def _recipe(model):
+    if model.endswith(".toml"):
+        from he2ihc_keras.recipe import Recipe
+
+        return Recipe.load(model)
+    from he2ihc_keras import zoo
+
+    return zoo.recipe(model)
 
 
 def _with_options(recipe, settings, epochs, **flags):

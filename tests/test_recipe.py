@@ -386,7 +386,7 @@ def test_key_of_0_1_is_told_its_new_place(key, place):
         (
             "trainer.name",
             "supervise",
-            "Unknown `trainer.name` 'supervise'. Known: conditional_gan, supervised. "
+            "Unknown trainer 'supervise'. Known: conditional_gan, supervised. "
             "Did you mean 'supervised'? One from elsewhere needs --import MODULE.",
         ),
     ],
@@ -642,7 +642,7 @@ def test_run_of_a_trainer_that_is_not_known_here_is_read_for_staining(
     monkeypatch.delitem(trainers._TRAINERS, "pair")
     assert Recipe.load_complete(path) == recipe
     assert refusal(Recipe.load, path) == (
-        f"{path}: Unknown `trainer.name` 'pair'. Known: conditional_gan, supervised. "
+        f"{path}: Unknown trainer 'pair'. Known: conditional_gan, supervised. "
         "One from elsewhere needs --import MODULE."
     )
     cut = write(tmp_path / "cut.toml", recipe.to_toml().partition("[fit]")[0])

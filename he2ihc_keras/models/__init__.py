@@ -19,7 +19,6 @@ from he2ihc_keras.tables import table_of, unknown
 __all__ = [
     "as_float32",
     "build",
-    "check_name",
     "discriminators",
     "generators",
     "module",
@@ -85,14 +84,9 @@ def build(name: str, **overrides) -> keras.Model:
 
 def module(name: str) -> types.ModuleType:
     """The module of a model, by its name."""
-    check_name(name, names())
+    if name not in _BY_NAME:
+        raise ValueError(unknown(f"model {name!r}", name, names()))
     return _BY_NAME[name]
-
-
-def check_name(name: str, known: tuple[str, ...], kind: str = "model") -> None:
-    """Refuses a name that is not among the known, and suggests the nearest."""
-    if name not in known:
-        raise ValueError(unknown(f"{kind} {name!r}", name, known))
 
 
 def options(name: str) -> dict[str, inspect.Parameter]:

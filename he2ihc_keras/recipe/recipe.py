@@ -204,15 +204,12 @@ class Recipe:
 def _trainer(sections, of_run):
     """The trainer, the kind of network of each of its roles, and its players."""
     name = _name(sections.trainer, "trainer", trainers.names())
-    if name not in trainers.names():
-        if not of_run:
-            message = unknown(f"`trainer.name` {name!r}", name, trainers.names())
-            raise ValueError(f"{message} One from elsewhere needs --import MODULE.")
+    if of_run and name not in trainers.names():
         roles = dict.fromkeys(sections.networks)
         options = {k: _frozen(v) for k, v in sections.trainer.items() if k != "name"}
         return Choice(name, options), roles, tuple(sections.optimizer)
-    options = _options(sections.trainer, trainers.options(name), "trainer")
     trainer = trainers.get(name)
+    options = _options(sections.trainer, trainers.options(name), "trainer")
     for role in trainer.roles:
         if role not in sections.networks:
             raise ValueError(

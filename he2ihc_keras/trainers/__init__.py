@@ -3,7 +3,7 @@
 import importlib.metadata
 import inspect
 
-from he2ihc_keras import models
+from he2ihc_keras.tables import unknown
 from he2ihc_keras.trainers.conditional_gan import ConditionalGAN
 from he2ihc_keras.trainers.optimizers import PlayerOptimizers
 from he2ihc_keras.trainers.supervised import Supervised
@@ -44,7 +44,9 @@ def get(name: str) -> type[Trainer]:
     Raises:
         ValueError: If the name is unknown.
     """
-    models.check_name(name, names(), "trainer")
+    if name not in names():
+        message = unknown(f"trainer {name!r}", name, names())
+        raise ValueError(f"{message} One from elsewhere needs --import MODULE.")
     if name not in _TRAINERS:
         register(name, _installed()[name].load())
     return _TRAINERS[name]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from he2ihc_keras import zoo
 from he2ihc_keras.cli import main
 from he2ihc_keras.data import phantom, read_image
 from he2ihc_keras.inference import load_generator
@@ -152,6 +153,9 @@ def test_dry_run_on_data_counts_steps(data, tmp_path):
         (["unett"], "Error: Unknown model 'unett'. Known: attn_pyramid, pix2pix, "),
         (["unet", "--set", "fit.epoch=3"], "Error: Unknown key `fit.epoch`. Known: "),
         (["unet", "--set", "fit.epochs=a"], "Error: `fit.epochs` must be of type int."),
+        (["unet", "--set", "fit.beta_1=0.9"], "since 0.2 it is `optimizer.generator"),
+        (["my.toml"], "Error: my.toml cannot be read: No such file or directory."),
+        (["--import", "no.such"], "Error: --import no.such: No module named 'no'. "),
         (["unet", "--set", "epochs"], "Error: A setting is written key=value."),
         (
             ["unet", "--set", "quick_start.x=1"],
@@ -182,6 +186,23 @@ def test_mistake_is_told_before_anything_is_written(
     assert result.exit_code != 0
     assert message in result.output.replace("\n", " ")
     assert not list(tmp_path.iterdir())
+
+
+def test_recipe_of_ones_own_is_trained_like_one_of_the_zoo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    quick, own = zoo.recipe("unet").quick(), "my recipe.toml"
+    (tmp_path / own).write_text(quick.override({"name": "mine"}).to_toml())
+    output = ok("train", own, "--dry-run")
+    assert "For your own data: he2ihc-keras train 'my recipe.toml' --data" in output
+    assert "Would train into runs/mine." in output
+
+
+def test_recipe_without_a_quick_start_needs_data(tmp_path):
+    tables = zoo.recipe("unet").to_dict()
+    del tables["quick_start"]
+    own = tmp_path / "own.toml"
+    own.write_text(Recipe.from_dict(tables).to_toml())
+    assert f"Error: {own} has no quick start: give --data." in run("train", own).output
 
 
 def test_second_run_does_not_touch_the_first(trained, data):

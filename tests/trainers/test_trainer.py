@@ -248,7 +248,7 @@ def test_each_player_needs_an_optimizer():
 def test_unknown_trainer_lists_the_known():
     assert refusal(trainers.get, "conditional_gann") == (
         "Unknown trainer 'conditional_gann'. Known: conditional_gan, supervised. "
-        "Did you mean 'conditional_gan'?"
+        "Did you mean 'conditional_gan'? One from elsewhere needs --import MODULE."
     )
 
 
