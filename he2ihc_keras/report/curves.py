@@ -12,12 +12,9 @@ Columns = Mapping[str, Sequence[float]]
 
 _VALIDATION = "val_"
 _RATE = "learning_rate"
-_PLAYERS = ("generator", "discriminator")
-# Axis of each plot, in their order. The losses of the two players differ in size.
-_PLOTS = {
-    "Loss": "loss",
-    "Loss of the generator": "loss",
-    "Loss of the discriminator": "loss",
+_LOSS = "_loss"
+# Axis of each plot that is not of a loss
+_AXES = {
     "Validation PSNR": "dB",
     "Validation SSIM": "SSIM",
     "Learning rate": "learning rate",
@@ -30,27 +27,42 @@ def training(history: Path | None) -> Section:
     """The curves of a run; no plots without a `history.csv`."""
     columns = _read(history) if history and history.is_file() else {}
     epochs = columns.pop("epoch", ())
-    plots = [
-        _curves(title, epochs, chosen)
-        for title in _PLOTS
-        if (chosen := {n: x for n, x in columns.items() if _plot_of(n) == title})
-        and epochs
-    ]
+    # A plot for each player: their losses differ in size.
+    players = [name.removesuffix(_LOSS) for name in columns if _is_of_player(name)]
+    by_plot = {title: {} for title in ("Loss", *map(_losses_of, players), *_AXES)}
+    for name, values in columns.items():
+        by_plot[_plot_of(name, players)][name] = values
+    plots = [_curves(t, epochs, c, players) for t, c in by_plot.items() if c and epochs]
     about = "Of the run that was scored, after each epoch. Dashed: validation."
     return Section("Training", about, plots)
 
 
-def _plot_of(name: str) -> str:
+def _is_of_player(name):
+    return name.endswith(_LOSS) and not name.startswith(_VALIDATION)
+
+
+def _losses_of(player):
+    return f"Loss of the {player.replace('_', ' ')}"
+
+
+def _plot_of(name: str, players: Sequence[str]) -> str:
     """Title of the plot that shows a column."""
     if name.endswith(_RATE):
         return "Learning rate"
     if name in ("val_psnr", "val_ssim"):
         return f"Validation {name.removeprefix(_VALIDATION).upper()}"
-    player = name.removeprefix(_VALIDATION).partition("_")[0]
-    return f"Loss of the {player}" if player in _PLAYERS else "Loss"
+    return next(map(_losses_of, _players_of(name, players)), "Loss")
 
 
-def _curves(title: str, epochs: Sequence[float], series: Columns) -> Plot:
+def _players_of(name, players):
+    term = name.removeprefix(_VALIDATION)
+    by_length = sorted(players, key=len, reverse=True)  # generator_a before generator
+    return [player for player in by_length if term.startswith(f"{player}_")]
+
+
+def _curves(
+    title: str, epochs: Sequence[float], series: Columns, players: Sequence[str]
+) -> Plot:
     terms = list(dict.fromkeys(name.removeprefix(_VALIDATION) for name in series))
     rows = math.ceil(len(terms) / 2) if len(terms) > 1 else 0
     figure, axes = new_figure(230 + _LEGEND_ROW * rows)
@@ -65,9 +77,9 @@ def _curves(title: str, epochs: Sequence[float], series: Columns) -> Plot:
             linewidth=1.6,
             marker="o" if len(epochs) == 1 else "",
             # One entry a term: that its dashes are validation is said once.
-            label=None if is_dashed else _spoken(name),
+            label=None if is_dashed else _spoken(name, players),
         )
-    axes.set(xlabel="epoch", ylabel=_PLOTS[title])
+    axes.set(xlabel="epoch", ylabel=_AXES.get(title, "loss"))
     axes.grid()
     axes.xaxis.get_major_locator().set_params(integer=True)
     if rows:
@@ -80,10 +92,10 @@ def _curves(title: str, epochs: Sequence[float], series: Columns) -> Plot:
     )
 
 
-def _spoken(name):
+def _spoken(name, players):
     """A column as a legend says it; which plot it stands in says the player."""
-    for player in _PLAYERS:
-        if not name.endswith(_RATE):
+    if not name.endswith(_RATE):
+        for player in _players_of(name, players)[:1]:
             name = name.removeprefix(f"{player}_")
     return name.replace("_", " ")
 

@@ -28,7 +28,11 @@ def test_what_is_no_number_is_left_out(tmp_path):
 
 def test_columns_stand_in_the_plot_of_their_kind(tmp_path):
     columns = {
+        "generator_loss": "Loss of the generator",
         "generator_l1": "Loss of the generator",
+        "to_ihc_loss": "Loss of the to ihc",
+        "val_to_ihc_cycle": "Loss of the to ihc",
+        "discriminator_loss": "Loss of the discriminator",
         "val_generator_l1": "Loss of the generator",
         "discriminator_real": "Loss of the discriminator",
         "discriminator_learning_rate": "Learning rate",
@@ -44,7 +48,8 @@ def test_columns_stand_in_the_plot_of_their_kind(tmp_path):
 
 
 def test_legend_names_each_term_once(tmp_path):
-    header = "epoch,generator_a,generator_b,val_generator_a,val_generator_b"
+    header = "epoch,generator_loss,generator_b,val_generator_loss,val_generator_b"
     found = curves(tmp_path, f"{header}\n1,1,2,3,4\n2,1,2,3,4\n")
     svg = found["Loss of the generator"].svg
-    assert svg.count(">a</text>") == svg.count(">b</text>") == 1
+    assert svg.count(">loss</text>") == 2  # and the name of the axis
+    assert svg.count(">b</text>") == 1
