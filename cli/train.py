@@ -190,7 +190,7 @@ def _inspect(data, recipe, console):
 
 def _describe(recipe, pairs, phantom, out, console):
     from he2ihc_keras import training
-    from he2ihc_keras.data.pipeline import steps_per_epoch
+    from he2ihc_keras.data.batches import steps_per_epoch
 
     policy, reason = training.resolve_precision(recipe.fit.precision)
     train_pairs = [pair for pair in pairs if pair.split == "train"]

@@ -1,5 +1,5 @@
 import os
 
 # Before the first import of Keras and TensorFlow.
-os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

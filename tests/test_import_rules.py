@@ -126,7 +126,7 @@ def test_tensorflow_is_imported_only_where_it_may_be():
     def may(imported):
         return (
             imported.top != "tensorflow"
-            or imported.room in ("data", "export")
+            or imported.room == "export"
             or imported.path == ROOT / "he2ihc_keras" / "engine" / "tensorflow.py"
             or imported.path.name.startswith("_tensorflow_")
             or imported.is_in_function
@@ -191,9 +191,13 @@ main({arguments}, standalone_mode=False)
     assert heavy_modules_after(code) == []
 
 
-@pytest.mark.parametrize("module", ["pairs", "images", "phantom"])
+@pytest.mark.parametrize("module", ["images", "pairs", "phantom", "report"])
 def test_looking_at_data_loads_neither_tensorflow_nor_keras(module):
     assert heavy_modules_after(f"import he2ihc_keras.data.{module}") == []
+
+
+def test_a_sample_is_decided_without_tensorflow_or_keras():
+    assert heavy_modules_after("import he2ihc_keras.data.sample") == ["pydantic"]
 
 
 def test_losses_and_models_do_not_load_the_training():

@@ -3,7 +3,7 @@
 import importlib
 
 # Module of each name. They are imported on first use: looking through a folder, or
-# making a phantom, never waits for TensorFlow.
+# making a phantom, never waits for Keras.
 _ROOM = {
     "Pair": "pairs",
     "find_pairs": "find",
@@ -16,12 +16,22 @@ _ROOM = {
     "write_image": "images",
     "to_float": "images",
     "to_uint8": "images",
-    "training_batches": "pipeline",
-    "validation_batches": "pipeline",
+    "resize": "images",
+    "check_sizes": "sample",
+    "training_batches": "batches",
+    "validation_batches": "batches",
+    "steps_per_epoch": "batches",
+    "original_errors": "batches",
+    "SampleError": "sample",
+    "LEVELS": "pairs",
+    "Data": "options",
     "make_pair": "phantom",
     "write_phantom": "phantom",
 }
-_MODULES = ("augment", "find", "images", "pairs", "phantom", "pipeline", "report")
+_MODULES = (
+    *("augment", "batches", "find", "images", "options", "pairs", "phantom", "report"),
+    *("sample", "sizes"),
+)
 
 __all__ = sorted([*_ROOM, *_MODULES])
 

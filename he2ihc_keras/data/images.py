@@ -116,6 +116,23 @@ def _flush_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
+def resize(image: np.ndarray, size: int) -> np.ndarray:
+    """An image at `size` x `size`, bicubic and antialiased, as pix2pix's code scales.
+
+    Args:
+        image: uint8 `(height, width, 3)`.
+        size: New height and width in pixels.
+
+    Returns:
+        uint8 `(size, size, 3)`.
+    """
+    if image.shape[:2] == (size, size):
+        return image
+    return np.array(
+        Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+    )
+
+
 def to_float(image):
     """Bring an image from [0, 255] to the range of networks, [-1, 1].
 
@@ -129,7 +146,8 @@ def to_float(image):
     """
     from keras import ops
 
-    return ops.cast(image, "float32") / 127.5 - 1.0
+    # Exact, then rounded once: the same bits on every backend, compiled or not.
+    return (ops.cast(image, "float32") - 127.5) * (1 / 127.5)
 
 
 def to_uint8(image):

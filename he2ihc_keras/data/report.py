@@ -5,7 +5,6 @@ the first.
 """
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ import numpy as np
 from he2ihc_keras.data.find import SHOWN, Finding, scan, shortened
 from he2ihc_keras.data.images import read_image
 from he2ihc_keras.data.pairs import LEVELS, SPLITS, Pair, read_pair, size_text
+from he2ihc_keras.data.sizes import readers, too_small
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ def inspect(
     problems += [problem for look in looks for problem in look.problems]
     problems += _leakage(finding.pairs, looks)
     if patch_size is not None and not resize:
-        problems += _too_small(finding.pairs, looks, patch_size)
+        sizes = [look.size for look in looks]
+        problems += too_small(finding.pairs, sizes, patch_size)
     sizes = Counter(look.size for look in looks if look.size)
     return DataReport(
         **{**vars(finding), "problems": tuple(problems)}, sizes=dict(sizes)
@@ -122,8 +123,7 @@ def _look_at_all(
 ) -> list[_Look]:
     looks = []
     # Pillow decodes, and hashlib hashes, without Python's lock.
-    threads = min(max(2, os.cpu_count() or 1), 16)
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(readers()) as pool:
         for look in pool.map(_look, pairs):
             looks.append(look)
             if progress:
@@ -164,29 +164,6 @@ def _no_training_pairs(finding: Finding) -> list[str]:
     he, ihc = finding.layout.folders(finding.root, "train")
     where = he if he == ihc else f"{he} and {ihc}"
     return [f"There is no training pair. Put paired images in {where}."]
-
-
-def _too_small(
-    pairs: Sequence[Pair], looks: Sequence[_Look], patch_size: int
-) -> list[str]:
-    patch = size_text((patch_size, patch_size))
-    small = [
-        (pair, look.size)
-        for pair, look in zip(pairs, looks, strict=True)
-        if look.size and min(look.size) < patch_size
-    ]
-    if len(small) == len(pairs) > 1:  # not one file is at fault, but the patch
-        largest = max(min(size) for _, size in small)
-        return [
-            f"All {len(pairs)} pairs are smaller than a patch of {patch}. Lower "
-            f"`patch_size`: {largest} or less fits the largest of them."
-        ]
-    return [
-        f"{'Each half of ' if pair.side_by_side else ''}{pair.he} is "
-        f"{size_text(size)}, smaller than a patch of {patch}. "
-        "Lower `patch_size`, resize the images, or remove it."
-        for pair, size in small
-    ]
 
 
 def _leakage(pairs: Sequence[Pair], looks: Sequence[_Look]) -> list[str]:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from he2ihc_keras.data.images import resize
 from he2ihc_keras.data.pairs import Pair, read_pair
-from he2ihc_keras.data.pipeline import resize
 from he2ihc_keras.inference.files import stain_image
 from he2ihc_keras.inference.stainer import Stainer
 from he2ihc_keras.recipe import Recipe

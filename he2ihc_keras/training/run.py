@@ -7,12 +7,14 @@ import keras
 from rich.console import Console
 
 from he2ihc_keras import engine, models, trainers
-from he2ihc_keras.data.pairs import Pair
-from he2ihc_keras.data.pipeline import (
+from he2ihc_keras.data.batches import (
+    original_errors,
     steps_per_epoch,
     training_batches,
     validation_batches,
 )
+from he2ihc_keras.data.pairs import Pair
+from he2ihc_keras.data.sample import check_sizes
 from he2ihc_keras.layers.gaussian_pyramid import check_levels
 from he2ihc_keras.recipe import Recipe, check_patch_size
 from he2ihc_keras.trainers import Trainer
@@ -123,6 +125,7 @@ def _prepare(recipe, pairs, console):
     if not held_out:
         raise ValueError("There is no validation pair. Set data.validation_fraction.")
     steps = steps_per_epoch(train, recipe.fit.batch_size)
+    check_sizes([*train, *held_out], recipe.data)
     keras.utils.set_random_seed(recipe.fit.seed)
     engine.make_deterministic()
     before = keras.config.dtype_policy()
@@ -169,22 +172,24 @@ def _fit_from(trainer, recipe, train, held_out, position, callbacks):
     fit = recipe.fit
     while position.epoch < fit.epochs:
         begun = position.step_in_epoch
-        trainer.fit(
-            training_batches(
-                train,
-                recipe.data,
-                batch_size=fit.batch_size,
-                seed=fit.seed,
-                first_step=position.step,
-            ),
-            initial_epoch=position.epoch,
-            epochs=position.epoch + 1 if begun else fit.epochs,
-            steps_per_epoch=position.steps_per_epoch - begun,
-            validation_data=held_out,
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
+        batches = training_batches(
+            train,
+            recipe.data,
+            batch_size=fit.batch_size,
+            seed=fit.seed,
+            first_step=position.step,
         )
+        with original_errors(batches, held_out):
+            trainer.fit(
+                batches,
+                initial_epoch=position.epoch,
+                epochs=position.epoch + 1 if begun else fit.epochs,
+                steps_per_epoch=position.steps_per_epoch - begun,
+                validation_data=held_out,
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=0,
+            )
 
 
 def _optimizer(adam, fit, steps):

@@ -303,15 +303,41 @@ def test_reader_never_meets_half_a_file(tmp_path):
     assert not wrong
 
 
+# Sizes
+
+
+@pytest.mark.parametrize("size", [(24, 24), (24, 36), (5, 7)])
+def test_resize_is_pillows_bicubic(size):
+    image = tissue(*size)
+    expected = Image.fromarray(image).resize((12, 12), Image.Resampling.BICUBIC)
+    resized = images.resize(image, 12)
+    np.testing.assert_array_equal(resized, expected)
+    assert resized.dtype == np.uint8
+
+
+def test_image_of_the_right_size_is_not_resampled():
+    image = tissue(12, 12)
+    np.testing.assert_array_equal(images.resize(image, 12), image)
+
+
+def test_resize_averages_what_is_too_fine_to_be_seen():
+    checks = np.indices((64, 64)).sum(0) % 2 * 255
+    image = np.dstack([checks] * 3).astype("uint8")
+    middle = images.resize(image, 16)[2:-2, 2:-2]
+    assert np.abs(middle.astype(int) - 127).max() <= 1
+
+
 # Ranges
 
 
+@pytest.mark.backends
 def test_black_is_minus_one_and_white_is_one():
     ends = images.to_float(np.array([0, 255], np.uint8))
     assert np.asarray(ends).tolist() == [-1.0, 1.0]
     assert np.asarray(ends).dtype == np.float32
 
 
+@pytest.mark.backends
 def test_every_byte_survives_the_way_there_and_back():
     every_byte = np.arange(256, dtype=np.uint8)
     back = np.asarray(images.to_uint8(images.to_float(every_byte)))
@@ -319,16 +345,32 @@ def test_every_byte_survives_the_way_there_and_back():
     assert back.dtype == np.uint8
 
 
+@pytest.mark.backends
+def test_every_byte_is_the_same_float_on_every_backend_compiled_or_not():
+    import keras
+
+    he = keras.Input((1,), dtype="uint8")
+    network = keras.Model(he, images.to_float(he))
+    every_byte = np.arange(256, dtype=np.uint8)[:, None]
+    expected = (np.float32(every_byte) - np.float32(127.5)) * np.float32(1 / 127.5)
+    compiled = network.predict(every_byte, batch_size=256, verbose=0)
+    np.testing.assert_array_equal(compiled, expected)
+    np.testing.assert_array_equal(images.to_float(every_byte), expected)
+
+
+@pytest.mark.backends
 @pytest.mark.parametrize(("byte", "seen"), [(99.6, 100), (99.4, 99), (254.9, 255)])
 def test_to_uint8_rounds_and_never_truncates(byte, seen):
     assert int(images.to_uint8(np.float32(byte / 127.5 - 1))) == seen
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize(("value", "seen"), [(-1.5, 0), (1.01, 255), (np.inf, 255)])
 def test_to_uint8_clips(value, seen):
     assert int(images.to_uint8(np.float32(value))) == seen
 
 
+@pytest.mark.backends
 def test_ranges_change_inside_a_network():
     import keras
 

@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from he2ihc_keras.data.images import resize
 from he2ihc_keras.data.pairs import read_pair
-from he2ihc_keras.data.pipeline import resize
 from he2ihc_keras.inference import Stainer, held_out, stain_image, stain_pairs
 from he2ihc_keras.recipe import Recipe
 from helpers import lively_generator, refusal, write_pairs
