@@ -312,12 +312,12 @@ def test_recipe_needs_name_trainer_and_networks(tables, message):
         ),
         (
             "networks.genrator.filters",
-            "role `networks.genrator` of trainer 'supervised'. "
+            "table `[networks.genrator]` of trainer 'supervised'. "
             "Known: networks.generator. Did you mean 'networks.generator'?",
         ),
         (
             "optimizer.discriminator.beta_1",
-            "player `optimizer.discriminator` of trainer 'supervised'. "
+            "table `[optimizer.discriminator]` of trainer 'supervised'. "
             "Known: optimizer.generator.",
         ),
     ],

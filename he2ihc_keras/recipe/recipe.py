@@ -14,29 +14,19 @@ from he2ihc_keras import models, trainers
 from he2ihc_keras.data.options import Data
 from he2ihc_keras.layers.size_check import check_size
 from he2ihc_keras.recipe import version_0_1
+from he2ihc_keras.recipe.choices import (
+    Choice,
+    Network,
+    carried_over,
+    read_network,
+    read_trainer,
+)
 from he2ihc_keras.recipe.sections import Fit, Optimizer, Phantom, Sections
 from he2ihc_keras.recipe.settings import merged, nested
-from he2ihc_keras.tables import read, table_of, unknown
+from he2ihc_keras.tables import read
 
-_KINDS = {"generator": models.generators, "discriminator": models.discriminators}
 _STORED = ("name", "trainer", "networks", "optimizer", "data", "fit")
 _SMALLEST_JUDGED = 24  # pixels: below, PatchGAN has no logit left
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What is chosen by name, and the options that go with it."""
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Network(Choice):
-    """A model of the zoo: its name and the arguments of its `build`."""
-
-    def build(self):
-        return models.build(self.name, **self.options)
 
 
 @dataclass(frozen=True)
@@ -78,14 +68,14 @@ class Recipe:
             TypeError: If a value has the wrong type.
         """
         sections = Sections(**version_0_1.converted(tables))
-        trainer, roles, players = _trainer(sections, of_run)
+        trainer, roles, players = read_trainer(sections, of_run=of_run)
         if phantom := sections.quick_start.get("phantom"):
             read(Phantom, phantom, "quick_start.phantom")
         return cls(
             sections.name,
             trainer,
-            {role: _network(sections, role, kind) for role, kind in roles.items()},
-            {player: _optimizer(sections, player) for player in players},
+            {role: read_network(sections, role, kind) for role, kind in roles.items()},
+            {player: _optimizer(sections.optimizer, player) for player in players},
             read(Data, sections.data, "data"),
             read(Fit, sections.fit, "fit"),
             sections.quick_start,
@@ -138,9 +128,9 @@ class Recipe:
         """
         tables = {
             "name": self.name,
-            "trainer": _table(self.trainer),
+            "trainer": self.trainer.to_dict(),
             "networks": {
-                role: _table(network) for role, network in self.networks.items()
+                role: network.to_dict() for role, network in self.networks.items()
             },
             "optimizer": {
                 player: dict(adam) for player, adam in self.optimizer.items()
@@ -180,104 +170,14 @@ class Recipe:
         return self._changed(changes)
 
     def _changed(self, changes):
-        tables = self.to_dict()
-        name = _at(changes, "trainer", "name")
-        if name != self.trainer.name and name in trainers.names():
-            trainer = trainers.get(name)
-            tables["trainer"] = _carried_over(self.trainer, name, trainers.options)
-            for key, known in (
-                ("networks", trainer.roles),
-                ("optimizer", trainer.players),
-            ):
-                tables[key] = {k: v for k, v in tables[key].items() if k in known}
-        for role, network in self.networks.items():
-            name = _at(changes, "networks", role, "name")
-            is_other = name != network.name and name in models.names()
-            if is_other and role in tables["networks"]:
-                tables["networks"][role] = _carried_over(network, name, models.options)
-        return Recipe.from_dict(merged(tables, changes))
+        return Recipe.from_dict(merged(_tables_for(self, changes), changes))
 
 
-# What the tables of a file say
+def _optimizer(tables, player):
+    return read(Optimizer, tables.get(player, {}), f"optimizer.{player}")
 
 
-def _trainer(sections, of_run):
-    """The trainer, the kind of network of each of its roles, and its players."""
-    name = _name(sections.trainer, "trainer", trainers.names())
-    if of_run and name not in trainers.names():
-        roles = dict.fromkeys(sections.networks)
-        options = {k: _frozen(v) for k, v in sections.trainer.items() if k != "name"}
-        return Choice(name, options), roles, tuple(sections.optimizer)
-    trainer = trainers.get(name)
-    options = _options(sections.trainer, trainers.options(name), "trainer")
-    for role in trainer.roles:
-        if role not in sections.networks:
-            raise ValueError(
-                f"`[networks.{role}]` is missing. Trainer {name!r} needs "
-                f"{' and '.join(trainer.roles)}."
-            )
-    _check_known(sections.networks, "networks", "role", trainer.roles, name)
-    _check_known(sections.optimizer, "optimizer", "player", trainer.players, name)
-    return Choice(name, options), trainer.roles, tuple(trainer.players)
-
-
-def _check_known(tables, where, what, known, trainer):
-    for key in tables:
-        if key not in known:
-            what = f"{what} `{where}.{key}` of trainer {trainer!r}"
-            raise ValueError(unknown(what, key, known, f"{where}."))
-
-
-def _network(sections, role, kind):
-    where = f"networks.{role}"
-    known = _KINDS.get(kind, models.names)()
-    table = sections.networks[role]
-    name = _name(table, where, known)
-    if name in models.names() and name not in known:
-        raise ValueError(
-            f"`{where}.name` must be a {kind}: {', '.join(known)}. Received: {name!r}."
-        )
-    if name not in known:
-        raise ValueError(unknown(f"`{where}.name` {name!r}", name, known))
-    return Network(name, _options(table, models.options(name), where))
-
-
-def _optimizer(sections, player):
-    return read(Optimizer, sections.optimizer.get(player, {}), f"optimizer.{player}")
-
-
-def _name(table, where, known):
-    if not isinstance(table, Mapping):
-        raise TypeError(f"`[{where}]` must be a table. Received: {table!r}.")
-    if "name" not in table:
-        raise ValueError(f"`[{where}]` needs a `name`. Known: {', '.join(known)}.")
-    return table["name"]
-
-
-def _options(table, parameters, where):
-    """Every option of a signature, by what the table says or by its default."""
-    options = dict(read(table_of(parameters), table, where))
-    return {key: _frozen(value) for key, value in options.items() if key != "name"}
-
-
-# What a file says of them
-
-
-def _table(choice):
-    options = {key: _plain(value) for key, value in choice.options.items()}
-    return {"name": choice.name, **options}
-
-
-def _plain(value):
-    """A value as TOML has it."""
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return "none" if value is None else value
-
-
-def _frozen(value):
-    is_list = isinstance(value, (list, tuple))
-    return tuple(map(_frozen, value)) if is_list else value
+# Files
 
 
 def _tables_of(path):
@@ -310,22 +210,27 @@ def _missing(tables, whole, prefix=""):
 # Changes
 
 
+def _tables_for(recipe, changes):
+    """A recipe's tables, less what a trainer or network had that gives way."""
+    tables = recipe.to_dict()
+    name = _at(changes, "trainer", "name")
+    if name != recipe.trainer.name and name in trainers.names():
+        trainer = trainers.get(name)
+        tables["trainer"] = carried_over(recipe.trainer, name, trainers.options)
+        for key, known in (("networks", trainer.roles), ("optimizer", trainer.players)):
+            tables[key] = {k: v for k, v in tables[key].items() if k in known}
+    for role in tables["networks"]:
+        network, name = recipe.networks[role], _at(changes, "networks", role, "name")
+        if name != network.name and name in models.names():
+            tables["networks"][role] = carried_over(network, name, models.options)
+    return tables
+
+
 def _at(tables, *path):
     """What stands at a path of keys; `None` if nothing does."""
     for key in path:
         tables = tables.get(key) if isinstance(tables, Mapping) else None
     return tables
-
-
-def _carried_over(choice, name, options_of):
-    """The table of another network or trainer, which takes over what it can."""
-    before, after = options_of(choice.name), options_of(name)
-    options = {
-        key: value
-        for key, value in choice.options.items()
-        if key in after and value != _frozen(before[key].default)
-    }
-    return _table(Choice(name, options))
 
 
 def check_patch_size(recipe: Recipe, stride: int) -> None:
