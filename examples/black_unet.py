@@ -73,11 +73,12 @@ def stain(way, seed, pairs, options):
     )
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-    unet = training.build_trainer(recipe, options.steps)
+    trainer = training.build_trainer(recipe, options.steps)
+    unet = trainer.generator
     unet.get_layer("ihc").activation = keras.activations.get(output)
     train = [pair for pair in pairs if pair.split == "train"]
     batches = data.training_batches(train, recipe.data, batch_size=4, seed=seed)
-    unet.fit(batches, steps_per_epoch=options.steps, shuffle=False, verbose=0)
+    trainer.fit(batches, steps_per_epoch=options.steps, shuffle=False, verbose=0)
 
     _, held_out = inference.held_out(pairs)
     rows = inference.stain_pairs(inference.Stainer(unet), held_out, recipe)

@@ -603,7 +603,8 @@ class Pair(trainers.Trainer):
     roles = {"generator": "generator", "teacher": "generator"}
     players = {"generator": ("generator",)}
 
-    def __init__(self, generator, teacher, *, temperature: float = 2.0, **kwargs):
+    # An annotation as `from __future__ import annotations` leaves it
+    def __init__(self, generator, teacher, *, temperature: "float" = 2.0, **kwargs):
         networks = {"generator": generator, "teacher": teacher}
         super().__init__(networks, {"generator": ("loss",)}, **kwargs)
 
@@ -632,6 +633,20 @@ def test_trainer_from_outside_has_roles_players_and_options(registered):
         "Unknown key `trainer.temprature`. Known: trainer.name, trainer.temperature, "
         "trainer.average. Did you mean 'trainer.temperature'?"
     )
+
+
+def test_trainer_that_extends_another_has_its_options_too(monkeypatch):
+    class Warm(trainers.ConditionalGAN):
+        def __init__(self, *networks, warm: int = 3, pyramid_weights=(9.0,), **kwargs):
+            super().__init__(*networks, pyramid_weights=pyramid_weights, **kwargs)
+
+    monkeypatch.setitem(trainers._TRAINERS, "warm", Warm)
+    assert gan(trainer={"name": "warm"}).trainer.options == {
+        "warm": 3,
+        "pyramid_weights": (9.0,),
+        "adversarial": "vanilla",
+        "average": 0.0,
+    }
 
 
 def test_run_of_a_trainer_that_is_not_known_here_is_read_for_staining(

@@ -91,7 +91,7 @@ def module(name: str) -> types.ModuleType:
 
 def options(name: str) -> dict[str, inspect.Parameter]:
     """Arguments of a model's `build`, with annotation and default."""
-    return dict(inspect.signature(module(name).build).parameters)
+    return dict(inspect.signature(module(name).build, eval_str=True).parameters)
 
 
 def stride(model: keras.Model) -> int:

@@ -313,13 +313,15 @@ class Trainer(Engine, keras.Model):
 
 
 def keyword_only(trainer: type[Trainer]) -> dict[str, inspect.Parameter]:
-    """Options of a trainer's class: its keyword-only arguments, and `average`."""
-    parameters = [
-        parameter
-        for kind in (trainer, Trainer)
-        for parameter in inspect.signature(kind.__init__).parameters.values()
-    ]
-    return {p.name: p for p in parameters if p.kind == p.KEYWORD_ONLY}
+    """Options of a trainer's class and of those it extends, down to `average`."""
+    options = {}
+    for kind in trainer.__mro__:
+        if issubclass(kind, Trainer) and "__init__" in vars(kind):
+            signature = inspect.signature(kind.__init__, eval_str=True)
+            for parameter in signature.parameters.values():
+                if parameter.kind == parameter.KEYWORD_ONLY:
+                    options.setdefault(parameter.name, parameter)
+    return options
 
 
 def _refuse_ema(optimizers):
