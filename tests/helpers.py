@@ -11,8 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from keras import layers
+from keras import layers, ops
 
 from he2ihc_keras import models
 from he2ihc_keras.data.images import write_image
@@ -97,9 +96,19 @@ def run_python(code, *arguments, backend="tensorflow"):
     return result.stdout
 
 
+def to_numpy(tensor):
+    """A tensor of any backend as an array of its own.
+
+    `np.asarray` refuses a PyTorch tensor that has a gradient, and gives a view of one
+    that has none: it changes with the next step.
+    """
+    return np.array(ops.convert_to_numpy(tensor))
+
+
 def relative_error(actual, expected):
     """Largest difference, in units of the largest expected value."""
-    difference = np.abs(np.asarray(actual, "float64") - expected).max()
+    expected = to_numpy(expected)
+    difference = np.abs(to_numpy(actual).astype("float64") - expected).max()
     return difference / np.abs(expected).max()
 
 
@@ -124,7 +133,7 @@ def receptive_field(discriminator):
     columns[np.arange(width), :, np.arange(width)] += 1.0
     ihcs = np.repeat(ihc, width, axis=0)
     row, column = (size // 2 for size in discriminator.output_shape[1:3])
-    logit = discriminator([he, ihc])[0, row, column, 0]
+    logit = to_numpy(discriminator([he, ihc]))[0, row, column, 0]
     moved = discriminator.predict([columns, ihcs], verbose=0)[:, row, column, 0]
     return int(np.sum(np.abs(moved - logit) > 0))
 
@@ -139,26 +148,71 @@ def check_generator(build, **kwargs):
     shapes = [(2 * stride, 3 * stride), (5 * stride, 2 * stride)]
     for shape in shapes:
         [he] = random_images(1, (2, *shape))
-        ihc = np.asarray(generator(he))
+        ihc = to_numpy(generator(he))
         assert ihc.shape == he.shape
         assert ihc.dtype == "float32"
         assert np.isfinite(ihc).all() and np.abs(ihc).max() <= 1
     assert weights_without_gradient(perturb(generator), he, he.shape) == []
-    assert np.array_equal(saved_and_loaded(generator)(he), generator(he))
+    again = saved_and_loaded(generator)
+    assert np.array_equal(to_numpy(again(he)), to_numpy(generator(he)))
 
 
 def weights_without_gradient(model, inputs, output_shape):
     """Paths of trainable weights whose gradient is missing, zero or not finite."""
-    direction = np.random.default_rng(1).normal(size=output_shape)
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(model(inputs, training=True) * direction)
+    direction = np.random.default_rng(1).normal(size=output_shape).astype("float32")
     weights = model.trainable_variables
-    gradients = zip(weights, tape.gradient(loss, weights), strict=True)
-    return [weight.path for weight, gradient in gradients if not _is_alive(gradient)]
+    found = gradients(
+        lambda: ops.sum(ops.multiply(model(inputs, training=True), direction)),
+        variables=weights,
+    )
+    pairs = zip(weights, found, strict=True)
+    return [weight.path for weight, gradient in pairs if not _is_alive(gradient)]
 
 
 def _is_alive(gradient):
-    return gradient is not None and 0 < float(tf.norm(gradient)) < np.inf
+    return gradient is not None and 0 < np.linalg.norm(gradient) < np.inf
+
+
+def gradients(loss, *arrays, variables=()):
+    """Of a scalar `loss(*arrays)`: by each array, then by each variable, in NumPy."""
+    differentiate = {
+        "tensorflow": _tensorflow_gradients,
+        "jax": _jax_gradients,
+        "torch": _torch_gradients,
+    }[keras.backend.backend()]
+    arrays = [ops.convert_to_tensor(array) for array in arrays]
+    found = differentiate(loss, arrays, list(variables))
+    return [None if each is None else to_numpy(each) for each in found]
+
+
+def _tensorflow_gradients(loss, arrays, variables):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(arrays)
+        value = loss(*arrays)
+    return tape.gradient(value, [*arrays, *variables])
+
+
+def _jax_gradients(loss, arrays, variables):
+    import jax
+
+    def pure(arrays, values):
+        state = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=state):
+            return loss(*arrays)
+
+    values = [variable.value for variable in variables]
+    by_arrays, by_variables = jax.jit(jax.grad(pure, (0, 1)))(arrays, values)
+    return [*by_arrays, *by_variables]
+
+
+def _torch_gradients(loss, arrays, variables):
+    import torch
+
+    leaves = [array.detach().clone().requires_grad_() for array in arrays]
+    values = [variable.value for variable in variables]
+    return torch.autograd.grad(loss(*leaves), [*leaves, *values], allow_unused=True)
 
 
 def saved_and_loaded(model):
