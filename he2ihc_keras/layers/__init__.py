@@ -3,6 +3,7 @@
 from he2ihc_keras.layers.batch_normalization import BatchNormalization
 from he2ihc_keras.layers.gaussian_pyramid import gaussian_pyramid
 from he2ihc_keras.layers.reflection_padding import ReflectionPadding2D
+from he2ihc_keras.layers.seeded_dropout import seeded_dropout
 from he2ihc_keras.layers.self_attention import SelfAttention2D
 from he2ihc_keras.layers.size_check import SizeCheck
 
@@ -12,4 +13,5 @@ __all__ = [
     "SelfAttention2D",
     "SizeCheck",
     "gaussian_pyramid",
+    "seeded_dropout",
 ]

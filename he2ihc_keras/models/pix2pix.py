@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from he2ihc_keras.layers import BatchNormalization, SizeCheck
+from he2ihc_keras.layers import BatchNormalization, SizeCheck, seeded_dropout
 from he2ihc_keras.layers.size_check import check_size
 from he2ihc_keras.tables import PositiveInt, Rate
 
@@ -106,7 +106,7 @@ def _up(x, width, dropout, level):
     )(x)
     x = BatchNormalization(name=f"up_{level}_norm")(x)
     if dropout:
-        x = layers.Dropout(dropout, name=f"up_{level}_dropout")(x)
+        x = seeded_dropout(dropout, name=f"up_{level}_dropout")(x)
     return x
 
 

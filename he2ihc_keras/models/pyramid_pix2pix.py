@@ -5,7 +5,12 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
-from he2ihc_keras.layers import BatchNormalization, ReflectionPadding2D, SizeCheck
+from he2ihc_keras.layers import (
+    BatchNormalization,
+    ReflectionPadding2D,
+    SizeCheck,
+    seeded_dropout,
+)
 from he2ihc_keras.layers.size_check import check_size
 from he2ihc_keras.tables import NonNegativeInt, PositiveInt, Rate
 
@@ -94,7 +99,7 @@ def _residual_block(x, dropout, name):
     y = ReflectionPadding2D(1, name=f"{name}_pad_1")(x)
     y = _conv_norm_relu(y, width, 3, name=f"{name}_1")
     if dropout:
-        y = layers.Dropout(dropout, name=f"{name}_dropout")(y)
+        y = seeded_dropout(dropout, name=f"{name}_dropout")(y)
     y = ReflectionPadding2D(1, name=f"{name}_pad_2")(y)
     y = _conv(layers.Conv2D, width, 3, f"{name}_2_conv")(y)
     y = BatchNormalization(name=f"{name}_2_norm")(y)
