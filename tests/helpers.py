@@ -117,7 +117,7 @@ def perturb(model, seed=0):
     rng = np.random.default_rng(seed)
     for weight in model.weights:
         noise = rng.choice([-1, 1], weight.shape) * rng.uniform(0.05, 0.1, weight.shape)
-        weight.assign(weight + noise.astype("float32"))
+        weight.assign(to_numpy(weight) + noise.astype("float32"))
     return model
 
 

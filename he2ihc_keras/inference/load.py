@@ -30,7 +30,11 @@ def load_generator(path: Path | str) -> keras.Model:
             f"{file} cannot be loaded as a Keras model: {error}"
         ) from error
     models.stride(model)
-    return models.as_float32(model)
+    # Not `as_float32`: nobody else has this model, and Keras imports TensorFlow to
+    # write a model's config, whatever the backend.
+    for layer in model.layers:
+        layer.dtype_policy = "float32"
+    return model
 
 
 def load_recipe(path: Path | str) -> Recipe | None:

@@ -72,8 +72,9 @@ def with_modes(generator: keras.Model, modes: Modes) -> keras.Model:
         modes: How it shall run.
 
     Returns:
-        The generator itself for the default modes, else a copy in float32 that runs in
-        them when called with `training=False`, as `Stainer` does.
+        The generator itself for the default modes, else a network in float32 that runs
+        in them when called with `training=False`, as `Stainer` does. What is the same
+        in both, they share.
 
     Raises:
         ValueError: If the generator has nothing that a mode is about: no batch norm, or
@@ -86,13 +87,12 @@ def with_modes(generator: keras.Model, modes: Modes) -> keras.Model:
     seeds = np.random.default_rng(modes.seed)
 
     def in_modes(layer):
-        config = layer.get_config()
         if modes.statistics == "image" and isinstance(layer, BatchNormalization):
-            return ImageNormalization.from_config(config)
+            return ImageNormalization.of(layer)
         if modes.dropout and isinstance(layer, keras.layers.Dropout):
             seed = int(seeds.integers(2**31))
             return SteadyDropout(layer.rate, seed, name=layer.name)
-        return layer.__class__.from_config(config)
+        return layer
 
     twin = keras.models.clone_model(generator, clone_function=in_modes)
     twin.set_weights(generator.get_weights())
@@ -112,7 +112,10 @@ def choose_units(generator: keras.Model, he: np.ndarray) -> None:
     image = zlib.crc32(np.ascontiguousarray(he))
     for layer in generator.layers:
         if isinstance(layer, SteadyDropout):
-            layer.units.state.assign([layer.seed, image])
+            state = layer.units.state
+            # The same bits where the state is of signed numbers
+            bits = np.array([layer.seed, image], "uint32")
+            state.assign(bits.view("int32") if state.dtype == "int32" else bits)
 
 
 @keras.saving.register_keras_serializable(package="he2ihc_keras")
@@ -123,10 +126,20 @@ class ImageNormalization(BatchNormalization):
         Features `(batch, height, width, channels)`, any range.
     """
 
+    @classmethod
+    def of(cls, norm: BatchNormalization) -> "ImageNormalization":
+        """A layer for the same weights."""
+        names = ("momentum", "epsilon", "scale", "center", "name")
+        return cls(**{name: getattr(norm, name) for name in names})
+
     def call(self, inputs, training=None, mask=None):
-        mean, variance = ops.moments(inputs, axes=(1, 2), keepdims=True)
-        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
-        return inputs * scale + (self.beta - mean * scale)
+        # Not `ops.moments`: on PyTorch it takes one near-equal square from another.
+        mean = ops.mean(inputs, axis=(1, 2), keepdims=True)
+        variance = ops.var(inputs, axis=(1, 2), keepdims=True)
+        scale = ops.rsqrt(variance + self.epsilon)
+        scale = scale * self.gamma if self.scale else scale
+        outputs = inputs * scale - mean * scale
+        return outputs + self.beta if self.center else outputs
 
 
 @keras.saving.register_keras_serializable(package="he2ihc_keras")

@@ -1,6 +1,7 @@
 """A generator as a function of images: uint8 in, uint8 out, any size."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from he2ihc_keras import models
@@ -77,7 +78,9 @@ def pad_by_reflection(images, stride: int):
 
 def _mirror(side, stride):
     """Indices 0 .. padded side, going back at the last pixel: 0 1 2 3 2 1 0 1 ..."""
-    padded = -(-ops.maximum(side, _SMALLEST) // stride) * stride
-    period = ops.maximum(2 * (side - 1), 1)
-    position = ops.arange(padded, dtype="int32") % ops.cast(period, "int32")
-    return ops.minimum(position, ops.cast(period, "int32") - position)
+    # XLA wants to know the length of a known side when it compiles.
+    xp = np if isinstance(side, int) else ops
+    padded = -(-xp.maximum(side, _SMALLEST) // stride) * stride
+    period = xp.maximum(2 * (side - 1), 1)
+    position = xp.arange(padded, dtype="int32") % period
+    return xp.minimum(position, period - position)

@@ -80,9 +80,9 @@ def attention(query, key, value):
         value: Tokens `(batch, N, d_v)`.
 
     Returns:
-        Tokens `(batch, N, d_v)`, float32. On TensorFlow through a kernel of its own
-        gradient; on JAX and PyTorch through a map over query blocks whose scores are
-        computed anew in the backward pass.
+        Tokens `(batch, N, d_v)`, float32. On TensorFlow through a kernel of our own, on
+        PyTorch through its fused one; on JAX through a map over query blocks whose
+        scores are computed anew in the backward pass.
     """
     query, key, value = (ops.cast(x, "float32") for x in (query, key, value))
     query = query / math.sqrt(query.shape[-1])
@@ -90,11 +90,26 @@ def attention(query, key, value):
         from he2ihc_keras.layers._tensorflow_attention import blockwise_attention
 
         return blockwise_attention(query, key, value)
+    if keras.backend.backend() == "torch":
+        return _torch_attention(query, key, value)
     return _attention_by_query_blocks(query, key, value)
 
 
+def _torch_attention(query, key, value):
+    from torch.nn import functional
+
+    # Of one width, a multiple of 8, or PyTorch takes the plain formula
+    width = -(-max(query.shape[-1], value.shape[-1]) // 8) * 8
+    tokens = [
+        functional.pad(x, (0, width - x.shape[-1]))[:, None]
+        for x in (query, key, value)
+    ]
+    attended = functional.scaled_dot_product_attention(*tokens, scale=1.0)
+    return attended[:, 0, :, : value.shape[-1]]
+
+
 def _attention_by_query_blocks(query, key, value, block=128):
-    """The same for the backends whose `keras.remat` reaches every argument."""
+    """The same in plain Keras, where its `remat` reaches every argument."""
     batch, count, key_dim = query.shape
     blocks = -(-count // block)
     query = ops.pad(query, ((0, 0), (0, blocks * block - count), (0, 0)))

@@ -16,11 +16,9 @@ def as_float32(model: keras.Model) -> keras.Model:
     Returns:
         The model itself where it is float32 already, else a copy with equal weights.
     """
-    config = model.get_config()
-    twin_config = _with_float32_policies(config)
-    if twin_config == config:
+    if all(layer.compute_dtype == "float32" for layer in model.layers):
         return model
-    twin = model.__class__.from_config(twin_config)
+    twin = model.__class__.from_config(_with_float32_policies(model.get_config()))
     twin.set_weights(model.get_weights())
     return twin
 

@@ -1,7 +1,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from he2ihc_keras import models
 from he2ihc_keras.data.images import to_float, to_uint8
@@ -14,6 +13,7 @@ from helpers import (
     noise_image,
     refusal,
     saved_and_loaded,
+    to_numpy,
 )
 
 SIZES = [(1, 1), (1, 9), (2, 3), (7, 5), (8, 8), (33, 20), (50, 31)]
@@ -27,11 +27,13 @@ def rows(count):
 # Padding
 
 
+@pytest.mark.backends
+@pytest.mark.backends
 @pytest.mark.parametrize("stride", [4, 8, 16, 3])
 @pytest.mark.parametrize("size", SIZES)
 def test_padding_is_numpys_reflection_below_and_to_the_right(size, stride):
     image = np.random.default_rng(0).random((2, *size, 3), "float32")
-    padded = np.asarray(pad_by_reflection(image, stride))
+    padded = to_numpy(pad_by_reflection(image, stride))
     extra = [
         (0, have - side) for have, side in zip(padded.shape[1:3], size, strict=True)
     ]
@@ -55,14 +57,16 @@ def test_padded_side_is_the_next_multiple_of_the_stride_from_8_on(side, stride, 
     assert pad_by_reflection(rows(side), stride).shape[1] == padded
 
 
+@pytest.mark.backends
 def test_small_image_is_mirrored_back_and_forth():
-    padded = np.asarray(pad_by_reflection(rows(4), 16))
+    padded = to_numpy(pad_by_reflection(rows(4), 16))
     assert padded[0, :, 0, 0].tolist() == [0, 1, 2, 3, 2, 1] * 2 + [0, 1, 2, 3]
 
 
+@pytest.mark.backends
 def test_size_that_fits_the_stride_is_not_padded():
     image = np.random.default_rng(0).random((1, 16, 24, 3), "float32")
-    np.testing.assert_array_equal(pad_by_reflection(image, 8), image)
+    np.testing.assert_array_equal(to_numpy(pad_by_reflection(image, 8)), image)
 
 
 # Staining
@@ -72,54 +76,49 @@ def test_size_that_fits_the_stride_is_not_padded():
 def test_image_of_any_size_is_stained_at_its_size(name):
     stainer = Stainer(lively_generator(name))
     for height, width in SIZES:
-        ihc = np.asarray(stainer(noise_image(height, width)[None]))
-        assert (ihc.shape, ihc.dtype) == ((1, height, width, 3), np.uint8)
+        ihc = stain_image(stainer, noise_image(height, width))
+        assert (ihc.shape, ihc.dtype) == ((height, width, 3), np.uint8)
 
 
 @pytest.mark.parametrize("name", SMALL_GENERATORS)
 def test_image_that_fits_is_what_the_generator_makes_of_it(name):
     generator, he = lively_generator(name), noise_image(32, 64)
-    expected = to_uint8(generator(to_float(he[None]), training=False))
-    ihc = np.asarray(Stainer(generator)(he[None]))
+    expected = to_numpy(to_uint8(generator(to_float(he[None]), training=False)))
+    ihc = to_numpy(Stainer(generator)(he[None]))
     np.testing.assert_array_equal(ihc, expected)
     assert len(np.unique(ihc)) > 100
 
 
+@pytest.mark.backends
 def test_other_image_is_padded_stained_and_cut_back():
     generator, he = lively_generator(), noise_image(13, 18)
     padded = np.pad(he, [(0, 3), (0, 2), (0, 0)], mode="reflect")
-    expected = to_uint8(generator(to_float(padded[None])))[:, :13, :18]
-    np.testing.assert_array_equal(Stainer(generator)(he[None]), expected)
+    expected = to_numpy(to_uint8(generator(to_float(padded[None]))))[:, :13, :18]
+    np.testing.assert_array_equal(to_numpy(Stainer(generator)(he[None])), expected)
 
 
-def test_graph_of_unknown_size_stains_as_a_call_does():
-    stainer = Stainer(lively_generator())
-    unknown = tf.TensorSpec((None, None, None, 3), tf.uint8)
-    graph = tf.function(lambda he: stainer(he), input_signature=[unknown])
-    for size in SIZES:
-        he = noise_image(*size)[None]
-        np.testing.assert_array_equal(graph(he), stainer(he))
-
-
+@pytest.mark.backends
 def test_stain_image_stains_one_image_as_a_batch():
     stainer, he = Stainer(lively_generator()), noise_image(9, 14)
-    np.testing.assert_array_equal(stain_image(stainer, he), stainer(he[None])[0])
+    expected = to_numpy(stainer(he[None]))[0].astype(int)
+    assert np.abs(stain_image(stainer, he) - expected).max() <= 1  # graph and call
 
 
 def test_image_is_stained_alike_alone_and_beside_others():
     stainer = Stainer(lively_generator("pyramid_pix2pix"))
     images = np.stack([noise_image(16, 16, seed) for seed in range(3)])
-    together = np.asarray(stainer.predict_on_batch(images)).astype(int)
+    together = stainer.predict_on_batch(images).astype(int)
     alone = np.stack([stain_image(stainer, image) for image in images])
     assert np.abs(together - alone).max() <= 1  # a batch is summed in another order
 
 
+@pytest.mark.backends
 def test_staining_drops_nothing_and_learns_nothing():
-    generator = lively_generator("attn_pyramid")  # with dropout and batch norm
+    generator = lively_generator("pyramid_pix2pix")  # with dropout and batch norm
     stainer, he = Stainer(generator), noise_image(16, 16)
     weights = generator.get_weights()
-    first = stainer(he[None], training=True)
-    np.testing.assert_array_equal(stainer(he[None], training=True), first)
+    first, second = (to_numpy(stainer(he[None], training=True)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
     assert all(map(np.array_equal, generator.get_weights(), weights))
 
 
@@ -131,15 +130,18 @@ def test_generator_trained_in_bfloat16_stains_in_float32():
         mixed = lively_generator()
     he = noise_image(16, 16)
     expected = stain_image(Stainer(lively_generator()), he)
-    rounded = to_uint8(mixed(to_float(he[None])))[0]
+    rounded = to_numpy(to_uint8(mixed(to_float(he[None]))))[0]
     np.testing.assert_array_equal(stain_image(Stainer(mixed), he), expected)
     assert not np.array_equal(rounded, expected)
 
 
+@pytest.mark.backends
 def test_saved_and_loaded_stainer_gives_the_same_image():
     stainer, he = Stainer(lively_generator()), noise_image(11, 9)
     loaded = saved_and_loaded(stainer)
-    np.testing.assert_array_equal(loaded(he[None]), stainer(he[None]))
+    np.testing.assert_array_equal(
+        to_numpy(loaded(he[None])), to_numpy(stainer(he[None]))
+    )
     assert loaded.stride == stainer.stride == models.stride(stainer.generator)
 
 
