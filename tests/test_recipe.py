@@ -11,7 +11,6 @@ from he2ihc_keras.recipe import (
     Network,
     Optimizer,
     Recipe,
-    check_patch_size,
     parse_setting,
 )
 from helpers import refusal
@@ -526,22 +525,6 @@ def test_loss_without_any_weight_is_refused():
 
 def test_checkpoints_within_an_epoch_can_be_left_out():
     assert unet().override({"fit.checkpoint_minutes": INF}).fit.checkpoint_minutes > 0
-
-
-def test_patch_size_off_the_stride_is_refused_with_the_nearest_that_fit():
-    recipe = unet(data={"patch_size": 100})
-    check_patch_size(recipe, 4)
-    assert refusal(check_patch_size, recipe, 8) == (
-        "Height and width must be multiples of 8, the stride of the network. "
-        "Received: (100, 100). Crop to (96, 96) or pad to (104, 104)."
-    )
-
-
-def test_patch_too_small_for_the_discriminator_is_refused():
-    check_patch_size(unet(data={"patch_size": 16}), 8)
-    assert refusal(check_patch_size, gan(data={"patch_size": 16}), 8) == (
-        "`data.patch_size` must be at least 24 for the discriminator. Received: 16."
-    )
 
 
 # Files

@@ -8,6 +8,8 @@ from keras import layers
 from he2ihc_keras.layers import BatchNormalization
 from he2ihc_keras.tables import PositiveInt
 
+SMALLEST = 24  # pixels, high and wide: below, no logit is left
+
 
 def build(
     input_shape: tuple[int | None, int | None, int] = (None, None, 3),

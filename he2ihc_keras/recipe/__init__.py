@@ -2,7 +2,7 @@
 
 from he2ihc_keras.data.options import Data
 from he2ihc_keras.recipe.choices import Choice, Network
-from he2ihc_keras.recipe.recipe import Recipe, check_patch_size
+from he2ihc_keras.recipe.recipe import Recipe
 from he2ihc_keras.recipe.sections import Fit, Optimizer
 from he2ihc_keras.recipe.settings import parse_setting
 
@@ -13,6 +13,5 @@ __all__ = [
     "Network",
     "Optimizer",
     "Recipe",
-    "check_patch_size",
     "parse_setting",
 ]

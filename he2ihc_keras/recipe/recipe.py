@@ -12,7 +12,6 @@ import tomli_w
 
 from he2ihc_keras import models, trainers
 from he2ihc_keras.data.options import Data
-from he2ihc_keras.layers.size_check import check_size
 from he2ihc_keras.recipe import version_0_1
 from he2ihc_keras.recipe.choices import (
     Choice,
@@ -26,7 +25,6 @@ from he2ihc_keras.recipe.settings import merged, nested
 from he2ihc_keras.tables import read
 
 _STORED = ("name", "trainer", "networks", "optimizer", "data", "fit")
-_SMALLEST_JUDGED = 24  # pixels: below, PatchGAN has no logit left
 
 
 @dataclass(frozen=True)
@@ -231,20 +229,3 @@ def _at(tables, *path):
     for key in path:
         tables = tables.get(key) if isinstance(tables, Mapping) else None
     return tables
-
-
-def check_patch_size(recipe: Recipe, stride: int) -> None:
-    """Refuses a patch size that the networks cannot take.
-
-    Raises:
-        ValueError: If it is not a multiple of the generator's stride, with the nearest
-            sizes that are; or too small for the discriminator.
-    """
-    size = recipe.data.patch_size
-    check_size((size, size), stride)
-    judges = {network.name for network in recipe.networks.values()}
-    if judges & set(models.discriminators()) and size < _SMALLEST_JUDGED:
-        raise ValueError(
-            f"`data.patch_size` must be at least {_SMALLEST_JUDGED} for the "
-            f"discriminator. Received: {size}."
-        )

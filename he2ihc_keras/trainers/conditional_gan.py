@@ -5,6 +5,8 @@ from typing import Literal
 import keras
 
 from he2ihc_keras import losses
+from he2ihc_keras.layers.gaussian_pyramid import check_levels
+from he2ihc_keras.models import patchgan
 from he2ihc_keras.tables import Weights
 from he2ihc_keras.trainers.trainer import Batch, Trainer
 
@@ -91,6 +93,15 @@ class ConditionalGAN(Trainer):
                 "discriminator": discriminator_optimizer,
             }
         super().compile(optimizer, **kwargs)
+
+    def check_patch_size(self, size):
+        super().check_patch_size(size)
+        check_levels((size, size), len(self.pyramid_weights))
+        if size < patchgan.SMALLEST:
+            raise ValueError(
+                f"Patches must be at least {patchgan.SMALLEST} x {patchgan.SMALLEST} "
+                f"pixels for the discriminator. Received: {size} x {size}."
+            )
 
     def step(self, batch: Batch, training: bool) -> None:
         """One pass of the generator; then both move, the discriminator first."""

@@ -3,6 +3,7 @@
 import keras
 
 from he2ihc_keras import losses
+from he2ihc_keras.layers.gaussian_pyramid import check_levels
 from he2ihc_keras.tables import Weights
 from he2ihc_keras.trainers.trainer import Batch, Trainer
 
@@ -44,6 +45,10 @@ class Supervised(Trainer):
         """The generator moves toward the real IHC."""
         fake_ihc = self.generate("generator", self.stain, batch, training)
         self.minimize("generator", self.losses_of, batch, fake_ihc, training)
+
+    def check_patch_size(self, size):
+        super().check_patch_size(size)
+        check_levels((size, size), len(self.pyramid_weights))
 
     def losses_of(self, batch, fake_ihc, training):
         """Terms of the generator's loss."""

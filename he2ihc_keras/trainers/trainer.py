@@ -7,8 +7,10 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 from keras import ops
 
+from he2ihc_keras import models
 from he2ihc_keras.data.images import to_float
 from he2ihc_keras.engine import Engine
+from he2ihc_keras.layers.size_check import check_size
 from he2ihc_keras.tables import Rate
 from he2ihc_keras.trainers.optimizers import PlayerOptimizers
 
@@ -105,9 +107,10 @@ class Trainer(Engine, keras.Model):
     players: ClassVar[Mapping[str, Sequence[str]]] = {}
     # The role whose network stains
     staining: ClassVar[str] = "generator"
-    # What it predicts from H&E, and what its batches must hold
+    # What it predicts from H&E, and what data it needs: "paired" or "unpaired" stains,
+    # and "levels"
     predicts: ClassVar[str] = "image"
-    needs: ClassVar[str] = "paired"
+    needs: ClassVar[Sequence[str]] = ("paired",)
 
     def __init__(
         self,
@@ -204,6 +207,17 @@ class Trainer(Engine, keras.Model):
     def staining_network(self) -> keras.Model:
         """The network that stains: the moving average where there is one."""
         return self.average_network or getattr(self, self.staining)
+
+    def check_patch_size(self, size: int) -> None:
+        """Refuses patches that the networks cannot take, before the first step.
+
+        Args:
+            size: Height and width in pixels.
+
+        Raises:
+            ValueError: If they do not fit, with the nearest sizes that do.
+        """
+        check_size((size, size), models.stride(self.staining_network))
 
     def variables_of(self, player: str) -> list:
         """Trainable variables that a player moves."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 from rich.console import Console
 
-from he2ihc_keras import engine, models, trainers
+from he2ihc_keras import engine, trainers
 from he2ihc_keras.data.batches import (
     original_errors,
     steps_per_epoch,
@@ -15,8 +15,7 @@ from he2ihc_keras.data.batches import (
 )
 from he2ihc_keras.data.pairs import Pair
 from he2ihc_keras.data.sample import check_sizes
-from he2ihc_keras.layers.gaussian_pyramid import check_levels
-from he2ihc_keras.recipe import Recipe, check_patch_size
+from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.trainers import Trainer
 from he2ihc_keras.training import callbacks as cb
 from he2ihc_keras.training.adam import Adam
@@ -106,11 +105,8 @@ def build_trainer(recipe: Recipe, steps: int) -> Trainer:
         steps: Steps in an epoch, for the learning-rate schedule.
     """
     networks = {role: network.build() for role, network in recipe.networks.items()}
-    trainer_class = trainers.get(recipe.trainer.name)
-    check_patch_size(recipe, models.stride(networks[trainer_class.staining]))
-    scales = len(recipe.trainer.options.get("pyramid_weights", (1.0,)))
-    check_levels((recipe.data.patch_size,) * 2, scales)
-    trainer = trainer_class(**networks, **recipe.trainer.options)
+    trainer = trainers.get(recipe.trainer.name)(**networks, **recipe.trainer.options)
+    trainer.check_patch_size(recipe.data.patch_size)
     trainer.compile(
         {p: _optimizer(adam, recipe.fit, steps) for p, adam in recipe.optimizer.items()}
     )

@@ -245,6 +245,19 @@ def test_each_player_needs_an_optimizer():
     )
 
 
+def test_patches_must_fit_the_networks():
+    gan = small_gan()
+    gan.check_patch_size(24)
+    assert refusal(gan.check_patch_size, 27) == (
+        "Height and width must be multiples of 2, the stride of the network. "
+        "Received: (27, 27). Crop to (26, 26) or pad to (28, 28)."
+    )
+    assert refusal(gan.check_patch_size, 16) == (
+        "Patches must be at least 24 x 24 pixels for the discriminator. "
+        "Received: 16 x 16."
+    )
+
+
 def test_unknown_trainer_lists_the_known():
     assert refusal(trainers.get, "conditional_gann") == (
         "Unknown trainer 'conditional_gann'. Known: conditional_gan, supervised. "

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from he2ihc_keras import models, zoo
-from he2ihc_keras.recipe import check_patch_size
+from he2ihc_keras.training import build_trainer
 from helpers import refusal
 
 ROOT = Path(__file__).parents[2]
@@ -55,11 +55,11 @@ def test_recipe_says_how_to_run_it(name):
 
 @every_name
 @pytest.mark.parametrize("profile", ["published", "quick"])
-def test_patch_size_fits_the_generator(name, profile):
+def test_recipe_becomes_a_trainer_that_takes_its_patches(name, profile):
     recipe = zoo.recipe(name)
     recipe = recipe.quick() if profile == "quick" else recipe
-    generator = recipe.override(SMALL).networks["generator"].build()
-    check_patch_size(recipe, models.stride(generator))
+    trainer = build_trainer(recipe.override(SMALL), steps=1)
+    assert [*trainer.optimizer.players] == [*recipe.optimizer]
 
 
 @every_name
