@@ -190,20 +190,33 @@ class LogToTensorBoard(keras.callbacks.Callback):
 
 
 class SaveHistory(keras.callbacks.Callback):
-    """Keeps the rows of the history, and writes them as CSV after each epoch."""
+    """Keeps the rows of the history, and writes them as CSV after each epoch.
 
-    def __init__(self, position: Position, path):
+    Args:
+        position: Where the run is.
+        path: The file.
+        terms: Names of the losses in the order of the trainer; Keras sorts them.
+    """
+
+    def __init__(self, position: Position, path, terms=()):
         super().__init__()
         self.position = position
         self.path = path
+        self.terms = list(terms)
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {name: float(value) for name, value in logs.items()}
+        row = {name: float(logs[name]) for name in sorted(logs, key=self._place)}
         self.position.history.append({"epoch": epoch + 1, **row})
         with whole_file(self.path) as temporary, open(temporary, "w") as file:
             writer = csv.DictWriter(file, list(self.position.history[-1]))
             writer.writeheader()
             writer.writerows(self.position.history)
+
+    def _place(self, name):
+        """Training before validation, losses before what was added to them."""
+        term = name.removeprefix("val_")
+        known = self.terms.index(term) if term in self.terms else len(self.terms)
+        return term != name, known
 
 
 class SaveCheckpoints(keras.callbacks.Callback):

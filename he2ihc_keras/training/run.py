@@ -153,7 +153,7 @@ def _train(trainer, recipe, pairs, run, checkpoint, console):
         cb.LogLearningRates(),
         validate,
         cb.SavePanel(validate, run.samples, run.logs),
-        cb.SaveHistory(position, run.history),
+        cb.SaveHistory(position, run.history, [m.name for m in trainer.metrics]),
         cb.LogToTensorBoard(run.logs),
         checkpoints,
         progress,

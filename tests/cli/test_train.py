@@ -76,9 +76,9 @@ def test_history_and_panel_of_each_epoch(trained):
         "epoch",
         "loss",
         "learning_rate",
+        "val_loss",
         "val_psnr",
         "val_ssim",
-        "val_loss",
     ]
     assert [row.split(",")[0] for row in rows] == ["1", "2"]
     panels = sorted(path.name for path in (out / "samples").iterdir())

@@ -46,6 +46,17 @@ def test_history_keeps_the_rows_of_a_resumed_run(tmp_path):
     ]
 
 
+def test_losses_stand_in_the_order_of_the_trainer(tmp_path):
+    terms = ["generator_loss", "discriminator_loss"]
+    logs = dict.fromkeys(["discriminator_loss", "val_generator_loss"], 1.0)
+    logs |= dict.fromkeys(["generator_loss", "val_psnr", "learning_rate"], 2.0)
+    path = tmp_path / "history.csv"
+    SaveHistory(Position(6), path, terms).on_epoch_end(0, logs)
+    header = "epoch,generator_loss,discriminator_loss,learning_rate"
+    expected = f"{header},val_generator_loss,val_psnr"
+    assert path.read_text().splitlines()[0] == expected
+
+
 def test_logged_rate_is_the_one_that_the_epoch_used():
     callback = LogLearningRates()
     trainer = Supervised(models.build("unet", filters=2))
