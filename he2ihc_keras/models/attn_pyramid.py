@@ -17,6 +17,7 @@ def build(
     filters: PositiveInt = 64,
     blocks: NonNegativeInt = 9,
     dropout: Rate = 0.5,
+    upsampling: pyramid_pix2pix.Upsampling = "transposed",
     attention: Sequence[str] = STEPS,
     key_dim: PositiveInt | None = None,
 ) -> keras.Model:
@@ -37,6 +38,7 @@ def build(
         filters: Channels at full size; doubled by each down-sampling.
         blocks: Number of residual blocks.
         dropout: Rate inside each residual block; 0 leaves the layers out.
+        upsampling: "transposed" or "smooth", as in `pyramid_pix2pix`.
         attention: The steps that get attention, out of "down_1", "down_2", "up_1",
             "up_2". The time of a step grows with the fourth power of the patch size.
         key_dim: Channels of Q and K (d_k); `None` takes an eighth of the step's.
@@ -62,5 +64,11 @@ def build(
         return SelfAttention2D(key_dim, name=f"{step}_attention")(x)
 
     return pyramid_pix2pix.resnet_generator(
-        input_shape, filters, blocks, dropout, name="attn_pyramid", after_step=attend
+        input_shape,
+        filters,
+        blocks,
+        dropout,
+        upsampling,
+        name="attn_pyramid",
+        after_step=attend,
     )

@@ -1,6 +1,7 @@
 """ResNet generator of PyramidPix2pix."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import keras
 from keras import layers
@@ -15,6 +16,7 @@ from he2ihc_keras.layers.size_check import check_size
 from he2ihc_keras.tables import NonNegativeInt, PositiveInt, Rate
 
 STRIDE = 4
+Upsampling = Literal["transposed", "smooth"]
 
 
 def build(
@@ -23,6 +25,7 @@ def build(
     filters: PositiveInt = 64,
     blocks: NonNegativeInt = 9,
     dropout: Rate = 0.5,
+    upsampling: Upsampling = "transposed",
 ) -> keras.Model:
     """Two down-samplings, residual blocks, two up-samplings.
 
@@ -38,6 +41,10 @@ def build(
         filters: Channels at full size; doubled by each down-sampling.
         blocks: Number of residual blocks.
         dropout: Rate inside each residual block; 0 leaves the layers out.
+        upsampling: "transposed" convolutions are the authors', whose outputs take turns
+            at one and at two taps of the kernel: a checkerboard after short trainings
+            (Odena et al., 2016, https://doi.org/10.23915/distill.00003). "smooth" means
+            each 2 x 2 of them, and has the same weights.
 
     Returns:
         A model from H&E `(batch, height, width, 3)` in [-1, 1] to IHC of the same
@@ -47,12 +54,18 @@ def build(
         ValueError: If a given height or width is not a multiple of 4.
     """
     return resnet_generator(
-        input_shape, filters, blocks, dropout, name="pyramid_pix2pix"
+        input_shape, filters, blocks, dropout, upsampling, name="pyramid_pix2pix"
     )
 
 
 def resnet_generator(
-    input_shape, filters, blocks, dropout, name, after_step: Callable | None = None
+    input_shape,
+    filters,
+    blocks,
+    dropout,
+    upsampling,
+    name,
+    after_step: Callable | None = None,
 ) -> keras.Model:
     """The chain of `build`; `after_step(x, name)` is applied after each resampling."""
     check_size(input_shape[:2], STRIDE)
@@ -72,12 +85,11 @@ def resnet_generator(
     for block in range(1, blocks + 1):
         x = _residual_block(x, dropout, name=f"block_{block}")
 
-    # Up-sampling. PyTorch's `padding=1, output_padding=1` drops the first row and
-    # column of the full transposed convolution; "same" would drop the last.
+    # Up-sampling
     for step in (1, 2):
         width = filters * 2 ** (2 - step)
         x = _conv(layers.Conv2DTranspose, width, 3, f"up_{step}_conv", strides=2)(x)
-        x = layers.Cropping2D(((1, 0), (1, 0)), name=f"up_{step}_crop")(x)
+        x = _to_twice_the_size(x, upsampling, name=f"up_{step}")
         x = BatchNormalization(name=f"up_{step}_norm")(x)
         x = layers.ReLU(name=f"up_{step}_relu")(x)
         x = after_step(x, f"up_{step}")
@@ -92,6 +104,14 @@ def resnet_generator(
         name="ihc",
     )(x)
     return keras.Model(he, ihc, name=name)
+
+
+def _to_twice_the_size(x, upsampling, name):
+    """A full transposed convolution, a row and a column too large, as `upsampling`."""
+    if upsampling == "smooth":
+        return layers.AveragePooling2D(2, strides=1, name=f"{name}_smooth")(x)
+    # PyTorch's `padding=1, output_padding=1` drops the first; "same" would the last.
+    return layers.Cropping2D(((1, 0), (1, 0)), name=f"{name}_crop")(x)
 
 
 def _residual_block(x, dropout, name):

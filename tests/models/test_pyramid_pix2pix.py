@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from keras import layers
@@ -58,6 +59,17 @@ def test_stride_is_4():
 def test_dropout_0_leaves_the_layers_out():
     kinds = {type(x) for x in pyramid_pix2pix.build(filters=2, dropout=0).layers}
     assert layers.Dropout not in kinds
+
+
+@pytest.mark.parametrize(("upsampling", "is_even"), [("smooth", 1), ("transposed", 0)])
+def test_smooth_upsampling_leaves_no_checkerboard_on_even_tissue(upsampling, is_even):
+    generator = pyramid_pix2pix.build(filters=2, blocks=0, upsampling=upsampling)
+    layer = generator.get_layer("up_1_conv")
+    step = keras.Model(layer.output, generator.get_layer("up_1_norm").input)
+    even = np.ones((1, 6, 6, 8), "float32")
+    inside = np.asarray(step(layer(even)))[:, 2:-2, 2:-2]
+    assert inside.shape == (1, 8, 8, 4)
+    assert np.allclose(inside, inside[:, :1, :1], atol=1e-6) == is_even
 
 
 def test_a_size_off_the_stride_is_refused_with_those_that_fit():
