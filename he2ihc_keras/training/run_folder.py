@@ -66,6 +66,11 @@ class RunFolder:
         """Scores of each held-out image."""
         return self.path / "scores.csv"
 
+    @property
+    def lock(self) -> Path:
+        """While a process trains into the folder: which, and since when."""
+        return self.path / "training.lock"
+
     def exists(self) -> bool:
         """Whether a run was begun here."""
         return self.recipe.is_file()
