@@ -73,12 +73,9 @@ def train(model, data, out, modules, resume, dry_run, **options):
     _import(modules)
     if resume:
         _refuse_changes(model, data, dry_run, options)
-        run = _resume(out, console)
+        _resume(out, console)
     else:
-        run = _begin(model, data, out, dry_run, options, console)
-    if run is not None:
-        _score(run, console)
-        _say_what_next(run, console)
+        _begin(model, data, out, dry_run, options, console)
 
 
 def _import(modules):
@@ -112,13 +109,14 @@ def _begin(model, data, out, dry_run, options, console):
     pairs = [] if data is None else _inspect(data, recipe, console)
     if dry_run:
         return _describe(recipe, pairs, phantom, out, console)
-    if data is None:
-        pairs = _inspect(_make_phantom(phantom, out, recipe.fit.seed), recipe, console)
-    console.print(f"Run folder: {out}")
     from he2ihc_keras import training
 
     with _interruptible(out):
-        return training.fit(recipe, pairs, out, console=console)
+        if data is None:
+            made = _make_phantom(phantom, out, recipe.fit.seed)
+            pairs = _inspect(made, recipe, console)
+        console.print(f"Run folder: {out}")
+        _finish(training.fit(recipe, pairs, out, console=console), console)
 
 
 def _recipe(model):
@@ -221,16 +219,17 @@ def _resume(out, console):
     from he2ihc_keras import training
 
     with _interruptible(out):
-        return training.resume(out, console=console)
+        _finish(training.resume(out, console=console), console)
 
 
 @contextlib.contextmanager
 def _interruptible(out):
     """Says how to go on, and exits as a stopped program does."""
-    from he2ihc_keras.training import Interrupted
+    from he2ihc_keras.training import Interrupted, Signals
 
     try:
-        yield
+        with Signals():
+            yield
     except Interrupted as stop:
         name = signal.Signals(stop.signal).name
         click.echo(f"{stop} ({name})", err=True)
@@ -238,10 +237,11 @@ def _interruptible(out):
         raise SystemExit(128 + stop.signal) from stop
 
 
-def _score(run, console):
+def _finish(run, console):
     from he2ihc_keras.cli.score import score_run
 
     score_run(run.path, run.scores, console)
+    _say_what_next(run, console)
 
 
 def _say_what_next(run, console):

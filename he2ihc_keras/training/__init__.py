@@ -2,12 +2,12 @@
 
 from he2ihc_keras.trainers import ConditionalGAN
 from he2ihc_keras.training.adam import Adam
-from he2ihc_keras.training.callbacks import Interrupted
 from he2ihc_keras.training.panels import sample_panel
 from he2ihc_keras.training.precision import resolve_precision
 from he2ihc_keras.training.run import build_trainer, fit, resume
 from he2ihc_keras.training.run_folder import RunFolder
 from he2ihc_keras.training.schedules import ConstantThenLinear
+from he2ihc_keras.training.signals import Interrupted, Signals
 
 __all__ = [
     "Adam",
@@ -15,6 +15,7 @@ __all__ = [
     "ConstantThenLinear",
     "Interrupted",
     "RunFolder",
+    "Signals",
     "build_trainer",
     "fit",
     "resolve_precision",

@@ -2,8 +2,6 @@
 
 import csv
 import math
-import signal
-import threading
 import time
 
 import keras
@@ -20,25 +18,19 @@ from rich.progress import (
 from he2ihc_keras import measures
 from he2ihc_keras.data.images import to_uint8, whole_file, write_image
 from he2ihc_keras.models import as_float32
-from he2ihc_keras.training.checkpoints import restore, save_checkpoint
+from he2ihc_keras.training.checkpoints import (
+    Damaged,
+    finite_arrays,
+    read_zip,
+    restore,
+    save_checkpoint,
+    what_is_left,
+)
 from he2ihc_keras.training.panels import sample_panel
+from he2ihc_keras.training.signals import Interrupted, Signals
 from he2ihc_keras.training.tensorboard import EventFile
 
 _PANEL_ROWS = 4
-
-
-class Interrupted(Exception):
-    """A run was asked to stop and wrote a checkpoint first.
-
-    Attributes:
-        signal: Number of the signal.
-        step: Steps done.
-    """
-
-    def __init__(self, signal_number: int, step: int):
-        super().__init__(f"Stopped after step {step}; the checkpoint is written.")
-        self.signal = signal_number
-        self.step = step
 
 
 class Position:
@@ -72,7 +64,11 @@ class CountSteps(keras.callbacks.Callback):
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Ends a run whose losses are no longer numbers, and keeps its checkpoints."""
+    """Ends a run whose numbers are no longer finite, and keeps its checkpoints.
+
+    Losses show it after each step. What only the last step of an epoch made so is found
+    in the variables, before anything is written of the epoch.
+    """
 
     def __init__(self, position: Position, folder):
         super().__init__()
@@ -82,21 +78,14 @@ class StopOnNonFinite(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         bad = {k: float(v) for k, v in logs.items() if not math.isfinite(float(v))}
         if bad:
-            raise FloatingPointError(self._message(bad))
+            terms = ", ".join(f"{name} = {value}" for name, value in bad.items())
+            raise FloatingPointError(
+                f"The losses are not finite after step {self.position.step}: {terms}. "
+                f"{what_is_left(self.folder)}"
+            )
 
-    def _message(self, bad):
-        terms = ", ".join(f"{name} = {value}" for name, value in bad.items())
-        kept = sorted(self.folder.glob("step-*.npz"))
-        checkpoint = (
-            f"The last good checkpoint is kept: {kept[-1]}."
-            if kept
-            else "There is no checkpoint yet."
-        )
-        return (
-            f"The losses are not finite after step {self.position.step}: {terms}. "
-            f"{checkpoint} Start a new run with a smaller learning rate, or in "
-            "float32."
-        )
+    def on_epoch_end(self, epoch, logs=None):
+        finite_arrays(self.model, self.position.step, self.folder)
 
 
 class Validate(keras.callbacks.Callback):
@@ -237,6 +226,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         self.minutes = minutes
         self.resumed = resumed
         self.saved_at = time.monotonic()
+        self.saved_step = position.step
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.resumed and self.position.step_in_epoch:
@@ -244,67 +234,72 @@ class SaveCheckpoints(keras.callbacks.Callback):
         self.resumed = None
 
     def on_train_batch_end(self, batch, logs=None):
-        is_last = self.position.step_in_epoch == 0
         is_due = time.monotonic() - self.saved_at > 60 * self.minutes
-        if is_due and not is_last:
-            self.save()
+        if is_due:
+            self.save_within_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
-        # The model first: a run killed in between does the epoch again and writes both.
+        # The model last: of a run killed in between it is made again (`renew_model`).
+        self._save()
         self._save_model()
-        self.save()
+
+    def has_unsaved(self) -> bool:
+        """Whether there are steps that no checkpoint holds."""
+        return self.position.step != self.saved_step
+
+    def save_within_epoch(self) -> None:
+        """Writes a checkpoint of the steps since the last one, if there are any.
+
+        Not after the last step of an epoch, whose checkpoint holds its validation too.
+        """
+        if self.has_unsaved() and self.position.step_in_epoch:
+            self._save()
+
+    def renew_model(self) -> None:
+        """Makes the model of a resumed run again, where a kill or a disk took it."""
+        if self.resumed and (not self.position.step_in_epoch or self._is_damaged()):
+            self._save_model()
+
+    def _is_damaged(self):
+        try:
+            return self.run.model.exists() and not read_zip(self.run.model)
+        except Damaged:
+            return True
 
     def _save_model(self):
         with whole_file(self.run.model) as temporary:
             # Keras wants the ending; the model is renamed once more from there.
             named = temporary.with_suffix(".keras")
-            as_float32(self.generator).save(named)
-            named.replace(temporary)
+            try:
+                as_float32(self.generator).save(named)
+                named.replace(temporary)
+            finally:
+                named.unlink(missing_ok=True)
 
-    def save(self):
-        save_checkpoint(
-            self.run.checkpoints, self.model, self.position.step, self.position.history
-        )
-        self.saved_at = time.monotonic()
+    def _save(self):
+        step = self.position.step
+        save_checkpoint(self.run.checkpoints, self.model, step, self.position.history)
+        self.saved_at, self.saved_step = time.monotonic(), step
 
 
 class StopOnSignal(keras.callbacks.Callback):
-    """On SIGTERM or Ctrl-C: finishes the step, writes a checkpoint, ends the run.
+    """Once a signal came, ends the run after its next checkpoint; the last callback."""
 
-    A second signal does what it does without this.
-    """
-
-    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-    def __init__(self, position: Position, checkpoints: SaveCheckpoints):
+    def __init__(self, signals: Signals, checkpoints: SaveCheckpoints):
         super().__init__()
-        self.position = position
+        self.signals = signals
         self.checkpoints = checkpoints
-        self.received = None
+        signals.has_unsaved = checkpoints.has_unsaved
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.received is not None and self.position.step_in_epoch:
-            self.checkpoints.save()
-            raise Interrupted(self.received, self.position.step)
+        if self.signals.received is None:
+            return
+        self.checkpoints.save_within_epoch()
+        if not self.checkpoints.has_unsaved():
+            raise Interrupted(self.signals.received, self.checkpoints.saved_step)
 
     def on_epoch_end(self, epoch, logs=None):
-        # The epoch's own checkpoint has just been written.
-        if self.received is not None:
-            raise Interrupted(self.received, self.position.step)
-
-    def __enter__(self):
-        is_main = threading.current_thread() is threading.main_thread()
-        signals = self._SIGNALS if is_main else ()
-        self._before = {s: signal.signal(s, self._receive) for s in signals}
-        return self
-
-    def __exit__(self, *error):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _receive(self, number, frame):
-        self.received = number
-        signal.signal(number, self._before[number])
+        self.on_train_batch_end(epoch)
 
 
 class ShowProgress(keras.callbacks.Callback):

@@ -14,15 +14,17 @@ from he2ihc_keras.data.batches import (
     validation_batches,
 )
 from he2ihc_keras.data.pairs import Pair
-from he2ihc_keras.data.sample import check_sizes
+from he2ihc_keras.data.sample import SampleError, check_sizes
 from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.trainers import Trainer
 from he2ihc_keras.training import callbacks as cb
 from he2ihc_keras.training.adam import Adam
 from he2ihc_keras.training.checkpoints import last_checkpoint, restore
+from he2ihc_keras.training.lock import locked
 from he2ihc_keras.training.precision import resolve_precision
 from he2ihc_keras.training.run_folder import RunFolder
 from he2ihc_keras.training.schedules import ConstantThenLinear
+from he2ihc_keras.training.signals import Signals
 
 
 def fit(
@@ -47,19 +49,25 @@ def fit(
         The run folder.
 
     Raises:
-        ValueError: If recipe, pairs and machine do not fit together; before any file
-            is written.
-        FloatingPointError: If a loss stops being finite.
-        Interrupted: After SIGTERM or Ctrl-C, when the checkpoint is written.
+        ValueError: If recipe, pairs and machine do not fit together, or another process
+            trains into the folder; before any file is written.
+        FloatingPointError: If a loss or a weight stops being finite.
+        Interrupted: After Ctrl-C, SIGTERM or SIGUSR1; the steps done are saved.
     """
     run = RunFolder(Path(out))
     console = console or Console(quiet=True)
+    with Signals() as signals:
+        return _fit(recipe, pairs, run, signals, console)
+
+
+def _fit(recipe, pairs, run, signals, console):
     trainer = _prepare(recipe, pairs, console)
     # The run folder says what "auto" came to: a resumed run computes the same way.
     policy, _ = resolve_precision(recipe.fit.precision)
     recipe = recipe.override({"fit.precision": policy})
-    run.create(recipe, list(pairs))
-    _train(trainer, recipe, pairs, run, None, console)
+    with locked(run.lock):
+        run.create(recipe, list(pairs))
+        _train(trainer, recipe, pairs, run, None, signals, console)
     return run
 
 
@@ -76,15 +84,22 @@ def resume(out: Path | str, *, console: Console | None = None) -> RunFolder:
         The run folder.
 
     Raises:
-        ValueError: If the folder holds no run, or its files do not belong together.
-        FloatingPointError: If a loss stops being finite.
-        Interrupted: After SIGTERM or Ctrl-C, when the checkpoint is written.
+        ValueError: If the folder holds no run, if its files do not belong together or
+            cannot be read, or if another process trains into it.
+        FloatingPointError: If a loss or a weight stops being finite.
+        Interrupted: After Ctrl-C, SIGTERM or SIGUSR1; the steps done are saved.
     """
     run = RunFolder(Path(out))
     console = console or Console(quiet=True)
-    recipe, pairs = run.read()
+    with Signals() as signals:
+        recipe, pairs = run.read_to_resume()
+        with locked(run.lock):
+            return _resume(recipe, pairs, run, signals, console)
+
+
+def _resume(recipe, pairs, run, signals, console):
     run.remove_leftovers()
-    checkpoint, problems = last_checkpoint(run.checkpoints)
+    checkpoint, problems = last_checkpoint(run)
     for problem in problems:
         console.print(
             f"{problem} The one before it is used.", style="yellow", soft_wrap=True
@@ -93,7 +108,7 @@ def resume(out: Path | str, *, console: Console | None = None) -> RunFolder:
     if checkpoint is not None:
         restore(trainer, checkpoint)
     console.print(f"Resuming after step {checkpoint.step if checkpoint else 0}.")
-    _train(trainer, recipe, pairs, run, checkpoint, console)
+    _train(trainer, recipe, pairs, run, checkpoint, signals, console)
     return run
 
 
@@ -132,7 +147,7 @@ def _prepare(recipe, pairs, console):
         keras.config.set_dtype_policy(before)
 
 
-def _train(trainer, recipe, pairs, run, checkpoint, console):
+def _train(trainer, recipe, pairs, run, checkpoint, signals, console):
     train, held_out = _split(pairs)
     fit = recipe.fit
     steps = steps_per_epoch(train, fit.batch_size)
@@ -144,7 +159,7 @@ def _train(trainer, recipe, pairs, run, checkpoint, console):
     checkpoints = cb.SaveCheckpoints(
         position, run, trainer.staining_network, fit.checkpoint_minutes, checkpoint
     )
-    stop = cb.StopOnSignal(position, checkpoints)
+    checkpoints.renew_model()
     progress = cb.ShowProgress(position, fit.epochs, console)
     # In this order: what adds to the logs comes before what writes them.
     callbacks = [
@@ -157,10 +172,14 @@ def _train(trainer, recipe, pairs, run, checkpoint, console):
         cb.LogToTensorBoard(run.logs),
         checkpoints,
         progress,
-        stop,
+        cb.StopOnSignal(signals, checkpoints),
     ]
-    with stop, progress:
-        _fit_from(trainer, recipe, train, batches, position, callbacks)
+    with progress:
+        try:
+            _fit_from(trainer, recipe, train, batches, position, callbacks)
+        except SampleError:
+            checkpoints.save_within_epoch()
+            raise
 
 
 def _fit_from(trainer, recipe, train, held_out, position, callbacks):

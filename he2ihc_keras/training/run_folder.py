@@ -6,6 +6,9 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
+
+import he2ihc_keras
 from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.data.pairs import Pair, read_pairs_csv, write_pairs_csv
 from he2ihc_keras.recipe import Recipe
@@ -75,6 +78,10 @@ class RunFolder:
         """Whether a run was begun here."""
         return self.recipe.is_file()
 
+    def has_checkpoints(self) -> bool:
+        """Whether there is something to go on from."""
+        return any(self.checkpoints.glob("step-*.npz"))
+
     def create(self, recipe: Recipe, pairs: list[Pair]) -> None:
         """Begins a run: writes recipe, pairs and versions.
 
@@ -112,6 +119,40 @@ class RunFolder:
             )
         return Recipe.load_complete(self.recipe), read_pairs_csv(self.pairs)
 
+    def read_to_resume(self) -> tuple[Recipe, list[Pair]]:
+        """Recipe and pairs, if the run can go on in this process.
+
+        Raises:
+            ValueError: If the folder holds no run, or one that another version of this
+                package or another backend began.
+        """
+        if self.exists():
+            began = json.loads(self.versions.read_text())
+            version, now = began["he2ihc-keras"], he2ihc_keras.__version__
+            if version != now:
+                raise ValueError(
+                    f"{self.path} was begun by he2ihc-keras {version}, and this is "
+                    f"{now}. Resume it with he2ihc-keras=={version}, or start anew "
+                    "with another --out."
+                )
+            refuse_other_backend(str(self.path), began["backend"])
+        return self.read()
+
+
+def refuse_other_backend(what: str, made_by: str) -> None:
+    """Refuses to go on with what another backend made.
+
+    Raises:
+        ValueError: If `made_by` is not Keras's backend now.
+    """
+    now = keras.backend.backend()
+    if made_by != now:
+        raise ValueError(
+            f"{what} was made by Keras on {made_by}, and this is {now}: training goes "
+            f"on where it began. Set --backend {made_by}, or KERAS_BACKEND={made_by}. "
+            "A model.keras is free to move."
+        )
+
 
 def versions() -> dict[str, str]:
     """Versions of this package, of all that are installed beside it, and of Python."""
@@ -119,6 +160,9 @@ def versions() -> dict[str, str]:
     packages = {d.metadata["Name"]: d.version for d in installed if d.metadata["Name"]}
     return {
         **dict(sorted(packages.items(), key=lambda item: item[0].lower())),
+        # The code that runs; what is installed may be an older link to it.
+        "he2ihc-keras": he2ihc_keras.__version__,
+        "backend": keras.backend.backend(),
         "python": platform.python_version(),
         "platform": platform.platform(),
     }

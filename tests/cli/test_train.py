@@ -236,22 +236,34 @@ def test_non_finite_loss_stops_the_run_and_names_the_checkpoint(data, tmp_path):
     assert "after step 1: loss = inf. There is no checkpoint yet." in result.output
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_run_writes_a_checkpoint_and_says_how_to_go_on(data, tmp_path, how):
+@pytest.mark.parametrize(
+    ("how", "made", "epochs"),
+    [
+        (signal.SIGINT, "recipe.toml", 5000),  # while the first step is traced
+        (signal.SIGTERM, "model.keras", 5000),
+        (signal.SIGUSR1, "model.keras", 1),  # while its images are scored
+    ],
+)
+def test_run_is_stopped_at_any_moment_and_says_how_to_go_on(
+    data, tmp_path, how, made, epochs
+):
     out = tmp_path / "run"
-    arguments = ("--patch-size", 32, "--epochs", 5000, "--batch-size", 2)
+    arguments = ("--patch-size", 32, "--epochs", epochs, "--batch-size", 2)
     command = [sys.executable, "-m", "he2ihc_keras.cli", "train", "unet"]
     command += ["--data", data, "--out", out, *map(str, arguments), *small("unet")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, **pipes)
     deadline = time.monotonic() + 120
-    while not (out / "model.keras").exists():
+    while not (out / made).exists():
         assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.01)
     process.send_signal(how)
-    output, _ = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=120)
     assert process.returncode == 128 + how
     assert f"Go on with: he2ihc-keras train --out {out} --resume" in output
-    assert list((out / "checkpoints").glob("step-*.npz"))
+    assert "Stopped" in errors and "Traceback" not in errors
+    assert bool(list(out.glob("checkpoints/*.npz"))) == (made == "model.keras")
+    assert not (out / "training.lock").exists()
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from he2ihc_keras import training
 from he2ihc_keras.data import phantom
 from he2ihc_keras.training.checkpoints import load_checkpoint
 
@@ -18,9 +19,9 @@ SCRIPT = Path(__file__).with_name("resumable_run.py")
 LAST = "step-00000018.npz"
 
 
-def start(verb, data, out, kind):
+def start(verb, data, out, kind, **pipes):
     command = [sys.executable, SCRIPT, verb, data, out, kind]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **pipes)
 
 
 def finish(verb, data, out, kind):
@@ -33,13 +34,18 @@ def finish(verb, data, out, kind):
 def stop_after(step, how, data, out, kind):
     """Starts a run and stops it by a signal once it has written a checkpoint."""
     process = start("fit", data, out, kind)
-    deadline = time.monotonic() + 300
-    while not (out / "checkpoints" / f"step-{step:08d}.npz").exists():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.002)
+    wait_for(out / "checkpoints" / f"step-{step:08d}.npz", process)
     process.send_signal(how)
     process.communicate(timeout=300)
     assert not (out / "checkpoints" / LAST).exists()
+
+
+def wait_for(path, *processes):
+    deadline = time.monotonic() + 300
+    while not path.exists():
+        assert None in [process.poll() for process in processes]
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 def final_state(out):
@@ -78,7 +84,9 @@ def test_run_killed_inside_an_epoch_resumes_bit_for_bit(
     data, kind, uninterrupted, tmp_path
 ):
     stop_after(8, signal.SIGKILL, data, tmp_path, kind)
+    assert (tmp_path / "training.lock").exists()
     assert "Resuming after step" in finish("resume", data, tmp_path, kind)
+    assert not (tmp_path / "training.lock").exists()
     assert_same_run(tmp_path, uninterrupted)
 
 
@@ -110,9 +118,23 @@ def test_torn_checkpoint_is_told_and_the_one_before_it_used(
     newest = max((tmp_path / "checkpoints").glob("step-*.npz"))
     os.truncate(newest, newest.stat().st_size - 1000)
     output = finish("resume", data, tmp_path, kind)
-    assert f"{newest.name} is not a whole checkpoint" in output
+    assert f"{newest.name} is damaged: " in output
     assert "The one before it is used." in output
     assert_same_run(tmp_path, uninterrupted)
+
+
+def test_of_two_processes_in_one_folder_one_trains_and_nothing_is_lost(data, tmp_path):
+    both = [start("fit", data, tmp_path, "l1", stderr=subprocess.PIPE) for _ in "ab"]
+    wait_for(tmp_path / "recipe.toml", *both)
+    # By `resume` too, while the one is on its way
+    with pytest.raises(ValueError, match="in use: process ") as error:
+        training.resume(tmp_path)
+    results = {process.pid: (*process.communicate(), process) for process in both}
+    [(winner, _)] = [(pid, r) for pid, r in results.items() if r[2].returncode == 0]
+    [(_, refused, _)] = [r for pid, r in results.items() if pid != winner]
+    assert f"in use: process {winner} on" in str(error.value)
+    assert "in use: process" in refused or "holds a run already" in refused
+    assert load_checkpoint(tmp_path / "checkpoints" / LAST).step == 18
 
 
 def test_finished_run_resumes_to_itself(data, kind, uninterrupted):

@@ -61,6 +61,30 @@ def test_folder_without_a_run_is_not_read(tmp_path):
     )
 
 
+@pytest.mark.parametrize("version", ["0.1.0", "99.0.0"])
+def test_run_of_another_version_is_read_but_not_resumed(tmp_path, version):
+    run = RunFolder(tmp_path)
+    run.create(RECIPE, [])
+    began = {**versions(), "he2ihc-keras": version}
+    run.versions.write_text(json.dumps(began))
+    assert run.read() == (RECIPE, [])
+    assert refusal(run.read_to_resume) == (
+        f"{tmp_path} was begun by he2ihc-keras {version}, and this is "
+        f"{he2ihc_keras.__version__}. Resume it with he2ihc-keras=={version}, or start "
+        "anew with another --out."
+    )
+
+
+def test_run_of_another_backend_is_not_resumed(tmp_path):
+    run = RunFolder(tmp_path)
+    run.create(RECIPE, [])
+    assert run.read_to_resume() == (RECIPE, [])
+    run.versions.write_text(json.dumps({**versions(), "backend": "theano"}))
+    message = refusal(run.read_to_resume)
+    assert message.startswith(f"{tmp_path} was made by Keras on theano, and this is ")
+    assert "KERAS_BACKEND=theano" in message
+
+
 def test_run_that_could_not_be_begun_is_none(tmp_path, monkeypatch):
     def fail(self):
         raise OSError
