@@ -1,13 +1,14 @@
 """A generator from what people have on disk."""
 
-import zipfile
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from he2ihc_keras import models
 from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.training import RunFolder
+from he2ihc_keras.training.checkpoints import Damaged, read_zip
 
 
 def load_generator(path: Path | str) -> keras.Model:
@@ -20,7 +21,8 @@ def load_generator(path: Path | str) -> keras.Model:
         A generator in float32.
 
     Raises:
-        ValueError: If there is no model, or it is not a generator of this package.
+        ValueError: If there is no model, if it is not a generator of this package, or
+            if its weights are not finite.
     """
     file = model_file(path)
     try:
@@ -30,11 +32,23 @@ def load_generator(path: Path | str) -> keras.Model:
             f"{file} cannot be loaded as a Keras model: {error}"
         ) from error
     models.stride(model)
+    _check_finite(model, file)
     # Not `as_float32`: nobody else has this model, and Keras imports TensorFlow to
     # write a model's config, whatever the backend.
     for layer in model.layers:
         layer.dtype_policy = "float32"
     return model
+
+
+def _check_finite(model, file):
+    arrays = zip(model.weights, model.get_weights(), strict=True)
+    bad = [weight.path for weight, array in arrays if not np.isfinite(array).all()]
+    if bad:
+        raise ValueError(
+            f"{file} cannot stain: {len(bad)} of its {len(model.weights)} weights are "
+            f"not finite, the first of them {bad[0]}. Its training diverged: train "
+            "again with a smaller learning rate, or take an earlier copy."
+        )
 
 
 def load_recipe(path: Path | str) -> Recipe | None:
@@ -57,19 +71,28 @@ def model_file(path: Path | str) -> Path:
     """
     path = Path(path)
     if path.is_dir():
-        model = RunFolder(path).model
-        if model.is_file():
-            return model
-        raise ValueError(
-            f"{path} has no {model.name}. Expected a run folder of `he2ihc-keras "
-            "train` whose first epoch has ended, or a .keras file."
-        )
+        run = RunFolder(path)
+        if not run.model.is_file():
+            raise ValueError(
+                f"{path} has no {run.model.name}. Expected a run folder of "
+                "`he2ihc-keras train` whose first epoch has ended, or a .keras file."
+            )
+        path = run.model
     if not path.is_file():
         raise ValueError(f"{path} does not exist.")
     if path.suffix != ".keras":
         raise ValueError(f"{path} is neither a run folder nor a .keras file.")
-    if not zipfile.is_zipfile(path):
+    try:
+        read_zip(path)
+    except Damaged as error:
         raise ValueError(
-            f"{path} is damaged or no .keras file. Copy or download it again."
-        )
+            f"{path} is damaged or no .keras file. {_how_to_replace(path)}"
+        ) from error
     return path
+
+
+def _how_to_replace(path):
+    run = RunFolder(path.parent)
+    if path == run.model and run.has_checkpoints():
+        return f"`he2ihc-keras train --out {run.path} --resume` makes it again."
+    return "Copy or download it again."

@@ -1,4 +1,5 @@
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -91,6 +92,48 @@ def test_damaged_file_is_refused(tmp_path, kept):
     path.write_bytes(content[: int(kept * len(content)) if kept < 1 else kept])
     assert refusal(load_generator, path) == (
         f"{path} is damaged or no .keras file. Copy or download it again."
+    )
+
+
+def test_byte_that_changed_inside_a_model_is_noticed(tmp_path):
+    path = save(tmp_path / "rotten.keras", keras.layers.Conv2D(64, 3))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+    assert f"{path} is damaged" in refusal(load_generator, path)
+
+
+def test_damaged_model_of_a_run_is_made_again_by_resuming(tmp_path):
+    run, _ = make_run(tmp_path / "run")
+    run.model.write_bytes(run.model.read_bytes()[:-100])
+    assert "Copy or download" in refusal(load_generator, run.path)
+    run.checkpoints.mkdir()
+    (run.checkpoints / "step-00000001.npz").touch()
+    assert refusal(load_generator, run.path) == (
+        f"{run.model} is damaged or no .keras file. `he2ihc-keras train --out "
+        f"{run.path} --resume` makes it again."
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux")
+def test_error_of_the_disk_does_not_damage_a_model(tmp_path):
+    path = tmp_path / "model.keras"
+    path.symlink_to("/proc/self/mem")  # reading it is an input/output error
+    message = refusal(load_generator, path)
+    assert message.startswith(f"{path} cannot be read or moved now: Input/output error")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    generator = lively_generator()
+    weight = generator.weights[-1]
+    weight.assign(np.full(weight.shape, value))
+    path = tmp_path / "diverged.keras"
+    generator.save(path)
+    assert refusal(load_generator, path) == (
+        f"{path} cannot stain: 1 of its {len(generator.weights)} weights are not "
+        f"finite, the first of them {weight.path}. Its training diverged: train again "
+        "with a smaller learning rate, or take an earlier copy."
     )
 
 
