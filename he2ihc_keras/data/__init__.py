@@ -12,6 +12,8 @@ _ROOM = {
     "read_pair": "pairs",
     "read_pairs_csv": "pairs",
     "write_pairs_csv": "pairs",
+    "relocated": "digests",
+    "with_digests": "digests",
     "read_image": "images",
     "write_image": "images",
     "to_float": "images",
@@ -29,8 +31,8 @@ _ROOM = {
     "write_phantom": "phantom",
 }
 _MODULES = (
-    *("augment", "batches", "find", "images", "options", "pairs", "phantom", "report"),
-    *("sample", "sizes"),
+    *("augment", "batches", "digests", "find", "images", "options", "pairs"),
+    *("phantom", "report", "sample", "sizes"),
 )
 
 __all__ = sorted([*_ROOM, *_MODULES])

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ SPLITS = ("train", "val", "test")
 LEVELS = ("0", "1+", "2+", "3+")
 
 _COLUMNS = ("split", "level", "he", "ihc", "side_by_side")
+_DIGESTS = ("he_sha256", "ihc_sha256")  # 0.1 wrote none
 # BCI names a patch NUMBER_split_LEVEL. A bare "_0" is not taken for a level: it is
 # how the names of many tile grids end.
 _LEVEL = re.compile(r"_([123]\+)$|_(?:train|val|test)_(0)$")
@@ -32,6 +33,8 @@ class Pair:
         level: HER2 level of the slide ("0", "1+", "2+" or "3+") where the file name
             has it, else `None`. It is the slide's level, not the patch's.
         side_by_side: Whether one file holds both, H&E in its left half.
+        he_sha256: Digest of the H&E file, in hexadecimal; "" where it is not known.
+        ihc_sha256: That of the IHC file.
     """
 
     he: Path
@@ -39,6 +42,8 @@ class Pair:
     split: str
     level: str | None = None
     side_by_side: bool = False
+    he_sha256: str = field(default="", compare=False)
+    ihc_sha256: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -82,12 +87,16 @@ def write_pairs_csv(path: str | Path, pairs: Iterable[Pair]) -> None:
     with whole_file(path) as temporary:
         with open(temporary, "w", newline="", **_FILE_NAMES) as file:
             writer = csv.writer(file)
-            writer.writerow(_COLUMNS)
+            writer.writerow((*_COLUMNS, *_DIGESTS))
             writer.writerows(_row(pair) for pair in pairs)
 
 
-def read_pairs_csv(path: str | Path) -> list[Pair]:
+def read_pairs_csv(path: str | Path, *, moved: bool = False) -> list[Pair]:
     """Read what `write_pairs_csv` wrote.
+
+    Args:
+        path: The file.
+        moved: Whether the images may lie elsewhere by now; they are not looked for.
 
     Raises:
         ValueError: If the file has other columns or a row that is no pair, or an image
@@ -95,20 +104,27 @@ def read_pairs_csv(path: str | Path) -> list[Pair]:
     """
     with open(path, newline="", **_FILE_NAMES) as file:
         header, *rows = list(csv.reader(file)) or [[]]
-    if tuple(header) != _COLUMNS:
+    if tuple(header) not in (_COLUMNS, (*_COLUMNS, *_DIGESTS)):
+        expected = ", ".join((*_COLUMNS, *_DIGESTS))
         raise ValueError(
-            f"{path} is not a list of pairs. Expected the columns "
-            f"{', '.join(_COLUMNS)}. Received: {', '.join(header) or 'an empty file'}."
+            f"{path} is not a list of pairs. Expected the columns {expected}. "
+            f"Received: {', '.join(header) or 'an empty file'}."
         )
     pairs = [_pair(row, f"{path}, line {line}") for line, row in enumerate(rows, 2)]
+    if not moved:
+        _check_are_there(pairs, path)
+    return pairs
+
+
+def _check_are_there(pairs, path):
     images = dict.fromkeys(image for pair in pairs for image in (pair.he, pair.ihc))
     gone = [image for image in images if not image.is_file()]
     if gone:
         raise ValueError(
             f"{len(gone)} of the {len(images)} images that {path} lists are gone, the "
-            f"first of them {gone[0]}. Put them back where they were."
+            f"first of them {gone[0]}. Put them back where they were, or say with "
+            "--data where they are."
         )
-    return pairs
 
 
 def size_text(shape: Sequence[int]) -> str:
@@ -131,7 +147,8 @@ def _halves(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def _row(pair: Pair) -> tuple[str, ...]:
     he, ihc = pair.he.absolute(), pair.ihc.absolute()
     side_by_side = "yes" if pair.side_by_side else "no"
-    return pair.split, pair.level or "", str(he), str(ihc), side_by_side
+    digests = pair.he_sha256, pair.ihc_sha256
+    return pair.split, pair.level or "", str(he), str(ihc), side_by_side, *digests
 
 
 def _pair(row: list[str], place: str) -> Pair:
@@ -142,8 +159,10 @@ def _pair(row: list[str], place: str) -> Pair:
             he,
             ihc,
             ("yes" | "no") as one,
-        ]:
-            return Pair(Path(he), Path(ihc), split, level or None, one == "yes")
+            *digests,
+        ] if len(digests) in (0, len(_DIGESTS)):
+            he, ihc = Path(he), Path(ihc)
+            return Pair(he, ihc, split, level or None, one == "yes", *digests)
     raise ValueError(
         f"{place} is not a pair. Expected {', '.join(_COLUMNS)}, with split train, val "
         f"or test and side_by_side yes or no. Received: {', '.join(row)}."

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from he2ihc_keras.data.digests import with_digest
 from he2ihc_keras.data.find import SHOWN, Finding, scan, shortened
 from he2ihc_keras.data.images import read_image
 from he2ihc_keras.data.pairs import LEVELS, SPLITS, Pair, read_pair, size_text
@@ -90,7 +91,8 @@ def inspect(
         progress: Called with the number of pairs done and of all pairs.
 
     Returns:
-        The report; `raise_if_problems` turns it into an error.
+        The report, whose pairs have digests; `raise_if_problems` turns it into an
+        error.
 
     Raises:
         ValueError: If no layout, or more than one, is recognised.
@@ -104,15 +106,15 @@ def inspect(
         sizes = [look.size for look in looks]
         problems += too_small(finding.pairs, sizes, patch_size)
     sizes = Counter(look.size for look in looks if look.size)
-    return DataReport(
-        **{**vars(finding), "problems": tuple(problems)}, sizes=dict(sizes)
-    )
+    found = {"pairs": tuple(look.pair for look in looks), "problems": tuple(problems)}
+    return DataReport(**{**vars(finding), **found}, sizes=dict(sizes))
 
 
 @dataclass(frozen=True)
 class _Look:
     """What decoding a pair told: size, digest of the H&E pixels, problems."""
 
+    pair: Pair
     size: tuple[int, int] | None = None
     digest: bytes | None = None
     problems: tuple[str, ...] = ()
@@ -135,8 +137,9 @@ def _look(pair: Pair) -> _Look:
     try:
         he, _ = read_pair(pair)
     except ValueError as error:
-        return _Look(problems=_unreadable(pair) or (str(error),))
-    return _Look(he.shape[:2], _digest(he))
+        return _Look(pair, problems=_unreadable(pair) or (str(error),))
+    # Of the files too, now that the system holds them: a run records them.
+    return _Look(with_digest(pair), he.shape[:2], _digest(he))
 
 
 def _unreadable(pair: Pair) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from he2ihc_keras.data.batches import (
     training_batches,
     validation_batches,
 )
-from he2ihc_keras.data.pairs import Pair
+from he2ihc_keras.data.digests import relocated
+from he2ihc_keras.data.pairs import Pair, write_pairs_csv
 from he2ihc_keras.data.sample import SampleError, check_sizes
 from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.trainers import Trainer
@@ -71,13 +72,20 @@ def _fit(recipe, pairs, run, signals, console):
     return run
 
 
-def resume(out: Path | str, *, console: Console | None = None) -> RunFolder:
+def resume(
+    out: Path | str,
+    pairs: Sequence[Pair] | None = None,
+    *,
+    console: Console | None = None,
+) -> RunFolder:
     """Goes on with a run from its last whole checkpoint, as if it had never stopped.
 
     On a CPU the weights at the end are, bit for bit, those of the uninterrupted run.
 
     Args:
         out: A run folder.
+        pairs: The run's pairs where they lie now, in any order, if they moved; the run
+            folder then names the new places.
         console: Where progress is shown; nowhere if `None`.
 
     Returns:
@@ -85,16 +93,21 @@ def resume(out: Path | str, *, console: Console | None = None) -> RunFolder:
 
     Raises:
         ValueError: If the folder holds no run, if its files do not belong together or
-            cannot be read, or if another process trains into it.
+            cannot be read, if `pairs` are not those of the run to the byte, or if
+            another process trains into it.
         FloatingPointError: If a loss or a weight stops being finite.
         Interrupted: After Ctrl-C, SIGTERM or SIGUSR1; the steps done are saved.
     """
     run = RunFolder(Path(out))
     console = console or Console(quiet=True)
     with Signals() as signals:
-        recipe, pairs = run.read_to_resume()
+        recipe, recorded = run.read_to_resume(moved=pairs is not None)
+        if pairs is not None:
+            pairs = relocated(recorded, pairs)
         with locked(run.lock):
-            return _resume(recipe, pairs, run, signals, console)
+            if pairs is not None and pairs != recorded:
+                write_pairs_csv(run.pairs, pairs)
+            return _resume(recipe, pairs or recorded, run, signals, console)
 
 
 def _resume(recipe, pairs, run, signals, console):

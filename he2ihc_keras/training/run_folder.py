@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 import he2ihc_keras
+from he2ihc_keras.data.digests import with_digests
 from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.data.pairs import Pair, read_pairs_csv, write_pairs_csv
 from he2ihc_keras.recipe import Recipe
@@ -36,7 +37,7 @@ class RunFolder:
 
     @property
     def pairs(self) -> Path:
-        """Which pair was in which split."""
+        """Which pair was in which split, where, and the digests of its files."""
         return self.path / "pairs.csv"
 
     @property
@@ -78,12 +79,20 @@ class RunFolder:
         """Whether a run was begun here."""
         return self.recipe.is_file()
 
+    def others(self) -> list[Path]:
+        """What lies here and is not of a start that was killed before it was a run."""
+        own = {self.pairs, self.versions, self.lock}
+        files = sorted(self.path.iterdir()) if self.path.exists() else []
+        return [f for f in files if f not in own and not f.match(".*.tmp")]
+
     def has_checkpoints(self) -> bool:
         """Whether there is something to go on from."""
         return any(self.checkpoints.glob("step-*.npz"))
 
     def create(self, recipe: Recipe, pairs: list[Pair]) -> None:
         """Begins a run: writes recipe, pairs and versions.
+
+        The images of pairs without digests are read for them.
 
         Raises:
             ValueError: If the folder holds a run already.
@@ -93,6 +102,7 @@ class RunFolder:
                 f"{self.path} holds a run already. Continue it with --resume, or "
                 "choose another folder with --out."
             )
+        pairs = with_digests(pairs)
         self.path.mkdir(parents=True, exist_ok=True)
         write_pairs_csv(self.pairs, pairs)
         with whole_file(self.versions) as temporary:
@@ -107,8 +117,11 @@ class RunFolder:
             for leftover in self.path.glob(pattern):
                 leftover.unlink()
 
-    def read(self) -> tuple[Recipe, list[Pair]]:
+    def read(self, *, moved: bool = False) -> tuple[Recipe, list[Pair]]:
         """Recipe and pairs of the run.
+
+        Args:
+            moved: Whether the images may lie elsewhere by now.
 
         Raises:
             ValueError: If the folder holds no run, or its recipe is not whole.
@@ -117,10 +130,14 @@ class RunFolder:
             raise ValueError(
                 f"{self.path} holds no run: there is no {self.recipe.name}."
             )
-        return Recipe.load_complete(self.recipe), read_pairs_csv(self.pairs)
+        recipe = Recipe.load_complete(self.recipe)
+        return recipe, read_pairs_csv(self.pairs, moved=moved)
 
-    def read_to_resume(self) -> tuple[Recipe, list[Pair]]:
+    def read_to_resume(self, *, moved: bool = False) -> tuple[Recipe, list[Pair]]:
         """Recipe and pairs, if the run can go on in this process.
+
+        Args:
+            moved: As for `read`.
 
         Raises:
             ValueError: If the folder holds no run, or one that another version of this
@@ -136,7 +153,7 @@ class RunFolder:
                     "with another --out."
                 )
             refuse_other_backend(str(self.path), began["backend"])
-        return self.read()
+        return self.read(moved=moved)
 
 
 def refuse_other_backend(what: str, made_by: str) -> None:
