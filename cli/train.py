@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import shlex
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -10,11 +11,13 @@ from pathlib import Path
 import click
 
 from he2ihc_keras.cli import console as consoles
+from he2ihc_keras.cli import recipes
 
 _OF_A_PHANTOM = (
     "The pairs are synthetic: what a network scores on them says nothing about "
     "patients.\n"
 )
+_NOTHING = "Nothing was written."
 _PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -50,7 +53,11 @@ _PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
     multiple=True,
     help="A Python module that registers a trainer of your own. Can be repeated.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the run in --out, or begin it where there is none.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything, train nothing.")
 def train(model, data, out, modules, resume, dry_run, **options):
     """Train MODEL (attn_pyramid if none is named) by its recipe in the zoo.
@@ -58,7 +65,9 @@ def train(model, data, out, modules, resume, dry_run, **options):
     MODEL may be a recipe of your own: a file that ends in .toml.
 
     A run can be stopped at any time and continued with --resume; it ends with the
-    same weights.
+    same weights. A line with --out RUN --resume begins the run the first time and goes
+    on each later time, so a job script can resubmit it as it is; what then differs from
+    the run is refused by name. --data may name where the same pairs lie now.
 
     \b
     Example:
@@ -67,15 +76,17 @@ def train(model, data, out, modules, resume, dry_run, **options):
       he2ihc-keras train pix2pix --data MIST/HER2 --set networks.generator.filters=32
       he2ihc-keras train my.toml --data MIST/HER2 --import my_trainer
       he2ihc-keras train --out runs/unet --resume
+      he2ihc-keras train --data /scratch/BCI --out runs/unet --resume
     """
     consoles.start_tensorflow()
     console = consoles.stdout()
     _import(modules)
-    if resume:
-        _refuse_changes(model, data, dry_run, options)
-        _resume(out, console)
+    if resume and out is None:
+        raise click.UsageError("--resume needs the run folder: --out RUN.")
+    if resume and (out / "recipe.toml").is_file():
+        _go_on(model, data, out, modules, dry_run, options, console)
     else:
-        _begin(model, data, out, dry_run, options, console)
+        _begin(model, data, out, modules, resume, dry_run, options, console)
 
 
 def _import(modules):
@@ -91,15 +102,18 @@ def _import(modules):
             ) from error
 
 
-def _begin(model, data, out, dry_run, options, console):
+# A new run
+
+
+def _begin(model, data, out, modules, resume, dry_run, options, console):
     model = model or "attn_pyramid"
-    recipe = _recipe(model)
+    recipe = recipes.named(model)
     phantom = None if data else recipe.quick_start.get("phantom")
     if not (data or phantom):
         raise click.UsageError(f"{model} has no quick start: give --data.")
-    recipe = _with_options(recipe if data else recipe.quick(), **options)
+    recipe = recipes.with_options(recipe if data else recipe.quick(), **options)
     out = out or _free_folder(Path("runs") / recipe.name)
-    _check_is_free(out)
+    _check_is_free(out, resume, of_phantom=not data)
     if data is None:
         console.print(
             f"Quick start of {recipe.name}: a small network on {phantom['pairs']} "
@@ -111,7 +125,7 @@ def _begin(model, data, out, dry_run, options, console):
         return _describe(recipe, pairs, phantom, out, console)
     from he2ihc_keras import training
 
-    with _interruptible(out):
+    with _interruptible(out, modules):
         if data is None:
             made = _make_phantom(phantom, out, recipe.fit.seed)
             pairs = _inspect(made, recipe, console)
@@ -119,53 +133,59 @@ def _begin(model, data, out, dry_run, options, console):
         _finish(training.fit(recipe, pairs, out, console=console), console)
 
 
-def _recipe(model):
-    if model.endswith(".toml"):
-        from he2ihc_keras.recipe import Recipe
-
-        return Recipe.load(model)
-    from he2ihc_keras import zoo
-
-    return zoo.recipe(model)
-
-
-def _with_options(recipe, settings, epochs, **flags):
-    from he2ihc_keras.recipe import parse_setting
-
-    keys = {
-        "batch_size": "fit.batch_size",
-        "patch_size": "data.patch_size",
-        "precision": "fit.precision",
-        "seed": "fit.seed",
-    }
-    if any(text.startswith("quick_start") for text in settings):
-        raise click.UsageError("--set changes the recipe itself, not `quick_start`.")
-    recipe = recipe.with_epochs(epochs) if epochs else recipe
-    recipe = recipe.override({keys[name]: value for name, value in flags.items()})
-    return recipe.override(dict(parse_setting(text) for text in settings))
-
-
 def _free_folder(folder):
     candidates = [folder, *(Path(f"{folder}-{n}") for n in range(2, 10_000))]
     return next(candidate for candidate in candidates if not candidate.exists())
 
 
-def _check_is_free(out):
+def _check_is_free(out, resume, *, of_phantom):
+    """Whether a run can begin there; with --resume, where a start was killed too."""
+    from he2ihc_keras.training import RunFolder
+
     consoles.check_writable(out)
     if (out / "recipe.toml").exists():
         raise click.ClickException(
             f"{out} holds a run already. Continue it with --resume, or choose another "
             "folder with --out."
         )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise click.ClickException(f"{out} is not empty. Choose another --out.")
+    if not out.is_dir():
+        held = [out] if out.exists() else []
+    elif resume:
+        held = [
+            f for f in RunFolder(out).others() if not (of_phantom and _is_phantom(f))
+        ]
+    else:
+        held = sorted(out.iterdir())
+    if held:
+        names = ", ".join(path.name for path in held[:3]) + ", ..." * (len(held) > 3)
+        raise click.ClickException(
+            f"{out} is not empty, it holds {names}. Choose another --out."
+        )
+
+
+def _is_phantom(path):
+    # The second is its name until it is whole.
+    return path.name == "phantom" or path.name.startswith(".phantom-")
 
 
 def _make_phantom(phantom, out, seed):
+    """Makes it, or takes the one that a start made which was killed after that."""
     from he2ihc_keras.cli.phantom import make
+    from he2ihc_keras.data import holds_phantom
+    from he2ihc_keras.training import RunFolder, lock
 
-    make(out / "phantom", phantom["pairs"], phantom["size"], seed)
-    return out / "phantom"
+    folder, pairs, size = out / "phantom", phantom["pairs"], phantom["size"]
+    with lock.locked(RunFolder(out).lock):
+        for unfinished in out.glob(".phantom-*"):
+            shutil.rmtree(unfinished)
+        if not folder.exists():
+            make(folder, pairs, size, seed)
+        elif not holds_phantom(folder, pairs, size=size, seed=seed):
+            raise click.ClickException(
+                f"{folder} is not the phantom of this recipe and seed. Remove it, or "
+                "choose another --out."
+            )
+    return folder
 
 
 def _inspect(data, recipe, console):
@@ -199,31 +219,66 @@ def _describe(recipe, pairs, phantom, out, console):
     console.print(f"Precision: {policy} ({reason})")
     if pairs:
         console.print(f"Steps: {steps} an epoch, {steps * recipe.fit.epochs} in all")
-    console.print(f"Would train into {out}. Nothing was written.")
+    console.print(f"Would train into {out}. {_NOTHING}")
 
 
-def _refuse_changes(model, data, dry_run, options):
-    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
-    given += ["MODEL"] * bool(model) + ["--data"] * bool(data)
-    given += ["--dry-run"] * dry_run
-    if given:
-        raise click.UsageError(
-            "A resumed run keeps its recipe and data: give --out and --resume alone. "
-            f"Received also: {', '.join(given).replace('--settings', '--set')}."
+# A run that goes on
+
+
+def _go_on(model, data, out, modules, dry_run, options, console):
+    from he2ihc_keras import training
+
+    run = training.RunFolder(out)
+    is_quick = (out / "phantom").is_dir()
+    with _interruptible(out, modules):
+        given = data or (out / "phantom" if is_quick else None)
+        recipe, recorded = run.read_to_resume(moved=given is not None)
+        told = recipes.differences(recipe, model, options, is_quick=is_quick)
+        if data and is_quick and not data.samefile(out / "phantom"):
+            told.append(
+                f"--data: the run has the phantom of a quick start, not {data}."
+            )
+        _refuse(out, told)
+        pairs = given and _where_they_lie(given, recipe, recorded, console)
+        if not given:
+            console.print(f"Data: the {len(recorded)} pairs of {run.pairs}.")
+        if dry_run:
+            step = run.last_step()
+            console.print(f"Would go on with {out} after step {step}. {_NOTHING}")
+        else:
+            _finish(training.resume(out, pairs, console=console), console)
+
+
+def _refuse(out, differences):
+    if differences:
+        raise click.ClickException(
+            "\n  ".join(
+                [f"{out} was begun otherwise than it is to go on:", *differences]
+            )
+            + "\nLeave out what differs, or choose another --out."
         )
 
 
-def _resume(out, console):
-    if out is None:
-        raise click.UsageError("--resume needs the run folder: --out RUN.")
-    from he2ihc_keras import training
+def _where_they_lie(data, recipe, recorded, console):
+    from he2ihc_keras.data import find_pairs, relocated
 
-    with _interruptible(out):
-        _finish(training.resume(out, console=console), console)
+    found = find_pairs(
+        data,
+        validation_fraction=recipe.data.validation_fraction,
+        seed=recipe.fit.seed,
+    )
+    with consoles.bar("Comparing the images", console) as advance:
+        pairs = relocated(recorded, found, progress=advance)
+    moved = ", where they moved to" if pairs != recorded else ""
+    console.print(f"Data: the {len(pairs)} pairs of the run, in {data}{moved}.")
+    return pairs
+
+
+# Both
 
 
 @contextlib.contextmanager
-def _interruptible(out):
+def _interruptible(out, modules):
     """Says how to go on, and exits as a stopped program does."""
     from he2ihc_keras.training import Interrupted, Signals
 
@@ -233,8 +288,18 @@ def _interruptible(out):
     except Interrupted as stop:
         name = signal.Signals(stop.signal).name
         click.echo(f"{stop} ({name})", err=True)
-        click.echo(f"Go on with: he2ihc-keras train --out {out} --resume")
+        click.echo(_how_to_go_on(out, modules))
         raise SystemExit(128 + stop.signal) from stop
+
+
+def _how_to_go_on(out, modules):
+    if not (out / "recipe.toml").is_file():
+        return (
+            f"Begin with: the same line again, --out {shlex.quote(str(out))} --resume"
+        )
+    line = ["he2ihc-keras", "train", "--out", str(out), "--resume"]
+    line += [word for module in modules for word in ("--import", module)]
+    return f"Go on with: {shlex.join(line)}"
 
 
 def _finish(run, console):

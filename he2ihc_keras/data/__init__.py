@@ -27,6 +27,7 @@ _ROOM = {
     "SampleError": "sample",
     "LEVELS": "pairs",
     "Data": "options",
+    "holds_phantom": "phantom",
     "make_pair": "phantom",
     "write_phantom": "phantom",
 }

@@ -27,6 +27,8 @@ from PIL import Image
 from scipy import ndimage, special
 from scipy.spatial import cKDTree
 
+from he2ihc_keras.data.images import read_image
+
 LEVELS = ("0", "1+", "2+", "3+")
 MPP = 0.5  # microns per pixel, close to a 20x scan
 
@@ -205,6 +207,23 @@ def write_phantom(
             root.rmdir()  # Windows does not replace even an empty folder
         folder.replace(root)
     return counts
+
+
+def holds_phantom(
+    root: str | os.PathLike, pairs: int, *, size: int = 256, seed: int = 0
+) -> bool:
+    """Whether a folder is what `write_phantom` makes of these arguments.
+
+    Told by the names, and by the pixels of the first pair.
+    """
+    root = Path(root)
+    names = [name for _, name in _levels_and_names(_split_counts(pairs))]
+    expected = {root / stain / name for stain in ("HE", "IHC") for name in names}
+    if {path for path in root.rglob("*") if path.is_file()} != expected:
+        return False
+    first = make_pair(LEVELS[0], size, seed=seed, index=0)
+    found = (read_image(root / stain / names[0]) for stain in ("HE", "IHC"))
+    return all(map(np.array_equal, (first.he, first.ihc), found))
 
 
 # Data set

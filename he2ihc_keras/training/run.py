@@ -102,12 +102,11 @@ def resume(
     console = console or Console(quiet=True)
     with Signals() as signals:
         recipe, recorded = run.read_to_resume(moved=pairs is not None)
-        if pairs is not None:
-            pairs = relocated(recorded, pairs)
+        pairs = recorded if pairs is None else relocated(recorded, pairs)
         with locked(run.lock):
-            if pairs is not None and pairs != recorded:
+            if pairs != recorded:
                 write_pairs_csv(run.pairs, pairs)
-            return _resume(recipe, pairs or recorded, run, signals, console)
+            return _resume(recipe, pairs, run, signals, console)
 
 
 def _resume(recipe, pairs, run, signals, console):

@@ -89,6 +89,11 @@ class RunFolder:
         """Whether there is something to go on from."""
         return any(self.checkpoints.glob("step-*.npz"))
 
+    def last_step(self) -> int:
+        """Step of the newest checkpoint; 0 if there is none."""
+        newest = max(self.checkpoints.glob("step-*.npz"), default=None)
+        return int(newest.stem.removeprefix("step-")) if newest else 0
+
     def create(self, recipe: Recipe, pairs: list[Pair]) -> None:
         """Begins a run: writes recipe, pairs and versions.
 
