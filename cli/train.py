@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import shlex
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -11,7 +10,8 @@ from pathlib import Path
 import click
 
 from he2ihc_keras.cli import console as consoles
-from he2ihc_keras.cli import recipes
+from he2ihc_keras.cli import folders, recipes
+from he2ihc_keras.cli import resume as resuming
 
 _OF_A_PHANTOM = (
     "The pairs are synthetic: what a network scores on them says nothing about "
@@ -84,9 +84,9 @@ def train(model, data, out, modules, resume, dry_run, **options):
     if resume and out is None:
         raise click.UsageError("--resume needs the run folder: --out RUN.")
     if resume and (out / "recipe.toml").is_file():
-        _go_on(model, data, out, modules, dry_run, options, console)
+        _go_on(model, data, out, dry_run, options, console)
     else:
-        _begin(model, data, out, modules, resume, dry_run, options, console)
+        _begin(model, data, out, resume, dry_run, options, console)
 
 
 def _import(modules):
@@ -105,15 +105,15 @@ def _import(modules):
 # A new run
 
 
-def _begin(model, data, out, modules, resume, dry_run, options, console):
+def _begin(model, data, out, resume, dry_run, options, console):
     model = model or "attn_pyramid"
     recipe = recipes.named(model)
     phantom = None if data else recipe.quick_start.get("phantom")
     if not (data or phantom):
         raise click.UsageError(f"{model} has no quick start: give --data.")
     recipe = recipes.with_options(recipe if data else recipe.quick(), **options)
-    out = out or _free_folder(Path("runs") / recipe.name)
-    _check_is_free(out, resume, of_phantom=not data)
+    out = out or folders.free_folder(Path("runs") / recipe.name)
+    folders.check_is_free(out, resume, of_phantom=not data)
     if data is None:
         console.print(
             f"Quick start of {recipe.name}: a small network on {phantom['pairs']} "
@@ -125,67 +125,12 @@ def _begin(model, data, out, modules, resume, dry_run, options, console):
         return _describe(recipe, pairs, phantom, out, console)
     from he2ihc_keras import training
 
-    with _interruptible(out, modules):
+    with _interruptible(out):
         if data is None:
-            made = _make_phantom(phantom, out, recipe.fit.seed)
+            made = folders.make_phantom(phantom, out, recipe.fit.seed)
             pairs = _inspect(made, recipe, console)
         console.print(f"Run folder: {out}")
         _finish(training.fit(recipe, pairs, out, console=console), console)
-
-
-def _free_folder(folder):
-    candidates = [folder, *(Path(f"{folder}-{n}") for n in range(2, 10_000))]
-    return next(candidate for candidate in candidates if not candidate.exists())
-
-
-def _check_is_free(out, resume, *, of_phantom):
-    """Whether a run can begin there; with --resume, where a start was killed too."""
-    from he2ihc_keras.training import RunFolder
-
-    consoles.check_writable(out)
-    if (out / "recipe.toml").exists():
-        raise click.ClickException(
-            f"{out} holds a run already. Continue it with --resume, or choose another "
-            "folder with --out."
-        )
-    if not out.is_dir():
-        held = [out] if out.exists() else []
-    elif resume:
-        held = [
-            f for f in RunFolder(out).others() if not (of_phantom and _is_phantom(f))
-        ]
-    else:
-        held = sorted(out.iterdir())
-    if held:
-        names = ", ".join(path.name for path in held[:3]) + ", ..." * (len(held) > 3)
-        raise click.ClickException(
-            f"{out} is not empty, it holds {names}. Choose another --out."
-        )
-
-
-def _is_phantom(path):
-    # The second is its name until it is whole.
-    return path.name == "phantom" or path.name.startswith(".phantom-")
-
-
-def _make_phantom(phantom, out, seed):
-    """Makes it, or takes the one that a start made which was killed after that."""
-    from he2ihc_keras.cli.phantom import make
-    from he2ihc_keras.data import holds_phantom
-    from he2ihc_keras.training import RunFolder, lock
-
-    folder, pairs, size = out / "phantom", phantom["pairs"], phantom["size"]
-    with lock.locked(RunFolder(out).lock):
-        for unfinished in out.glob(".phantom-*"):
-            shutil.rmtree(unfinished)
-        if not folder.exists():
-            make(folder, pairs, size, seed)
-        elif not holds_phantom(folder, pairs, size=size, seed=seed):
-            raise click.ClickException(
-                f"{folder} is not the phantom of this recipe and seed. Remove it, or "
-                "choose another --out."
-            )
-    return folder
 
 
 def _inspect(data, recipe, console):
@@ -225,23 +170,18 @@ def _describe(recipe, pairs, phantom, out, console):
 # A run that goes on
 
 
-def _go_on(model, data, out, modules, dry_run, options, console):
+def _go_on(model, data, out, dry_run, options, console):
     from he2ihc_keras import training
 
-    run = training.RunFolder(out)
-    is_quick = (out / "phantom").is_dir()
-    with _interruptible(out, modules):
-        given = data or (out / "phantom" if is_quick else None)
-        recipe, recorded = run.read_to_resume(moved=given is not None)
-        told = recipes.differences(recipe, model, options, is_quick=is_quick)
-        if data and is_quick and not data.samefile(out / "phantom"):
-            told.append(
-                f"--data: the run has the phantom of a quick start, not {data}."
-            )
-        _refuse(out, told)
-        pairs = given and _where_they_lie(given, recipe, recorded, console)
-        if not given:
-            console.print(f"Data: the {len(recorded)} pairs of {run.pairs}.")
+    run, phantom = training.RunFolder(out), out / "phantom"
+    with _interruptible(out):
+        # A quick start's pairs move with its folder.
+        there = data or (phantom if phantom.is_dir() else None)
+        recipe, pairs = run.read_to_resume(moved=there is not None)
+        resuming.check_is_asked_for(run, recipe, model, data, options)
+        if there is not None:
+            pairs = resuming.pairs_in(there, recipe, pairs, console)
+        console.print(f"Data: the {len(pairs)} pairs of {run.pairs}.")
         if dry_run:
             step = run.last_step()
             console.print(f"Would go on with {out} after step {step}. {_NOTHING}")
@@ -249,36 +189,11 @@ def _go_on(model, data, out, modules, dry_run, options, console):
             _finish(training.resume(out, pairs, console=console), console)
 
 
-def _refuse(out, differences):
-    if differences:
-        raise click.ClickException(
-            "\n  ".join(
-                [f"{out} was begun otherwise than it is to go on:", *differences]
-            )
-            + "\nLeave out what differs, or choose another --out."
-        )
-
-
-def _where_they_lie(data, recipe, recorded, console):
-    from he2ihc_keras.data import find_pairs, relocated
-
-    found = find_pairs(
-        data,
-        validation_fraction=recipe.data.validation_fraction,
-        seed=recipe.fit.seed,
-    )
-    with consoles.bar("Comparing the images", console) as advance:
-        pairs = relocated(recorded, found, progress=advance)
-    moved = ", where they moved to" if pairs != recorded else ""
-    console.print(f"Data: the {len(pairs)} pairs of the run, in {data}{moved}.")
-    return pairs
-
-
 # Both
 
 
 @contextlib.contextmanager
-def _interruptible(out, modules):
+def _interruptible(out):
     """Says how to go on, and exits as a stopped program does."""
     from he2ihc_keras.training import Interrupted, Signals
 
@@ -288,17 +203,17 @@ def _interruptible(out, modules):
     except Interrupted as stop:
         name = signal.Signals(stop.signal).name
         click.echo(f"{stop} ({name})", err=True)
-        click.echo(_how_to_go_on(out, modules))
+        click.echo(_how_to_go_on(out))
         raise SystemExit(128 + stop.signal) from stop
 
 
-def _how_to_go_on(out, modules):
+def _how_to_go_on(out):
     if not (out / "recipe.toml").is_file():
-        return (
-            f"Begin with: the same line again, --out {shlex.quote(str(out))} --resume"
-        )
+        again = shlex.join(["--out", str(out), "--resume"])
+        return f"Nothing was begun. Give the same line again, with {again}"
     line = ["he2ihc-keras", "train", "--out", str(out), "--resume"]
-    line += [word for module in modules for word in ("--import", module)]
+    for module in click.get_current_context().params["modules"]:
+        line += ["--import", module]
     return f"Go on with: {shlex.join(line)}"
 
 

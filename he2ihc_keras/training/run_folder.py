@@ -109,6 +109,7 @@ class RunFolder:
             )
         pairs = with_digests(pairs)
         self.path.mkdir(parents=True, exist_ok=True)
+        self.remove_leftovers()
         write_pairs_csv(self.pairs, pairs)
         with whole_file(self.versions) as temporary:
             temporary.write_text(json.dumps(versions(), indent=2) + "\n")

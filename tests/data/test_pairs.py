@@ -451,7 +451,8 @@ def test_record_is_a_table_that_other_programs_read(tmp_path):
     data.write_pairs_csv(tmp_path / "pairs.csv", data.find_pairs(tmp_path))
     with open(tmp_path / "pairs.csv", newline="") as file:
         [row] = csv.DictReader(file)
-    assert list(row) == ["split", "level", "he", "ihc", "side_by_side"]
+    columns = ["split", "level", "he", "ihc", "side_by_side"]
+    assert list(row) == [*columns, "he_sha256", "ihc_sha256"]
     assert (row["split"], row["level"], row["side_by_side"]) == ("train", "2+", "no")
 
 
@@ -463,7 +464,7 @@ def test_file_of_other_columns_is_no_list_of_pairs(tmp_path, content, received):
     path.write_text(content)
     assert message(data.read_pairs_csv, path) == (
         f"{path} is not a list of pairs. Expected the columns split, level, he, ihc, "
-        f"side_by_side. Received: {received}."
+        f"side_by_side, he_sha256, ihc_sha256. Received: {received}."
     )
 
 
@@ -485,7 +486,8 @@ def test_recorded_image_that_is_gone_is_named(tmp_path):
     gone.unlink()
     assert message(data.read_pairs_csv, tmp_path / "pairs.csv") == (
         f"1 of the 4 images that {tmp_path / 'pairs.csv'} lists are gone, the first of "
-        f"them {gone}. Put them back where they were."
+        f"them {gone}. Put them back where they were, or say with --data where they "
+        "are."
     )
 
 
