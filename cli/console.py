@@ -1,26 +1,9 @@
 """Progress bars and the console that all commands share."""
 
 import contextlib
-import os
 import tempfile
 
 import click
-
-
-def start_tensorflow():
-    """Imports TensorFlow without the lines that it prints while it is loaded.
-
-    They are written by compiled code, before any of its log levels count.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            import tensorflow  # noqa: F401
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def check_writable(out):

@@ -6,9 +6,11 @@ from pathlib import Path
 import click
 
 from he2ihc_keras.cli import console as consoles
+from he2ihc_keras.cli.backends import backend_option, start_keras
 
 
 @click.command()
+@backend_option
 @click.argument("weights", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--out",
@@ -37,7 +39,7 @@ def convert(weights, out, dropout):
       he2ihc-keras score pyramid_pix2pix_bci.keras --data BCI_dataset
     """
     consoles.check_writable(out)
-    consoles.start_tensorflow()
+    start_keras()
     from he2ihc_keras import export
 
     try:

@@ -5,9 +5,11 @@ from pathlib import Path
 import click
 
 from he2ihc_keras.cli import console as consoles
+from he2ihc_keras.cli.backends import backend_option, start_keras
 
 
 @click.command()
+@backend_option
 @click.argument("run", metavar="RUN_OR_KERAS_FILE", type=click.Path(path_type=Path))
 @click.option(
     "--out",
@@ -26,7 +28,7 @@ def export(run, out):
       he2ihc-keras export runs/attn_pyramid --out attn_pyramid_saved_model
     """
     consoles.check_writable(out)
-    consoles.start_tensorflow()
+    start_keras(needs="tensorflow")
     from he2ihc_keras import inference
     from he2ihc_keras.export import export_saved_model
 

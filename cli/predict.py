@@ -5,9 +5,11 @@ from pathlib import Path
 import click
 
 from he2ihc_keras.cli import console as consoles
+from he2ihc_keras.cli.backends import backend_option, start_keras
 
 
 @click.command()
+@backend_option
 @click.argument("run", metavar="RUN_OR_KERAS_FILE", type=click.Path(path_type=Path))
 @click.argument(
     "inputs",
@@ -61,7 +63,7 @@ def predict(run, inputs, out, statistics, dropout, seed):
       he2ihc-keras predict model.keras a.png b.jpg --out stained
     """
     consoles.check_writable(out)
-    consoles.start_tensorflow()
+    start_keras()
     from he2ihc_keras import inference
 
     modes = inference.Modes(statistics, dropout=dropout == "on", seed=seed)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from he2ihc_keras.cli import console as consoles
+from he2ihc_keras.cli.backends import backend_option, start_keras
 
 _MEASURES = (
     *("psnr", "ssim", "sharpness", "dab_error", "dab_area_error", "dab_dice"),
@@ -14,6 +15,7 @@ _MEASURES = (
 
 
 @click.command()
+@backend_option
 @click.argument(
     "source", metavar="RUN_OR_SCORES", type=click.Path(exists=True, path_type=Path)
 )
@@ -50,7 +52,7 @@ def report(source, out, sort_by):
 
     consoles.check_writable(out)
     if needs_a_model(source):
-        consoles.start_tensorflow()
+        start_keras()
     try:
         with consoles.bar("Writing the page") as advance:
             missing = write_report(

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from he2ihc_keras.cli import console as consoles
+from he2ihc_keras.cli.backends import backend_option, start_keras
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _EXPLAIN = "--explain, which shows PSNR and SSIM alone"
@@ -14,6 +15,7 @@ _PROTOCOLS = ("bci", "bci-readme", "pooled", "gaussian")
 
 
 @click.command()
+@backend_option
 @click.argument(
     "predicted",
     metavar="PREDICTED_OR_RUN",
@@ -127,7 +129,7 @@ def score_run(run, out, console):
 
 def _score_run(run, out, options, console):
     how = _how(options)  # first, as it refuses what cannot be used
-    consoles.start_tensorflow()
+    start_keras()
     from he2ihc_keras import inference, scoring
 
     modes = inference.Modes(
@@ -173,7 +175,7 @@ def _score_folders(folders, out, options, console):
 
 def _feature_distances(folders, weights):
     """KID and FID; first of all, as they fail where the weights are not at hand."""
-    consoles.start_tensorflow()
+    start_keras()
     from he2ihc_keras.scoring import inception
 
     rows = folders.find().rows

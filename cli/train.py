@@ -12,6 +12,12 @@ import click
 from he2ihc_keras.cli import console as consoles
 from he2ihc_keras.cli import folders, recipes
 from he2ihc_keras.cli import resume as resuming
+from he2ihc_keras.cli.backends import (
+    BACKENDS,
+    backend_option,
+    chosen,
+    start_keras,
+)
 
 _OF_A_PHANTOM = (
     "The pairs are synthetic: what a network scores on them says nothing about "
@@ -22,6 +28,7 @@ _PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
 @click.command()
+@backend_option
 @click.argument("model", required=False)
 @click.option(
     "--data",
@@ -78,7 +85,7 @@ def train(model, data, out, modules, resume, dry_run, **options):
       he2ihc-keras train --out runs/unet --resume
       he2ihc-keras train --data /scratch/BCI --out runs/unet --resume
     """
-    consoles.start_tensorflow()
+    start_keras()
     console = consoles.stdout()
     _import(modules)
     if resume and out is None:
@@ -214,6 +221,8 @@ def _how_to_go_on(out):
     line = ["he2ihc-keras", "train", "--out", str(out), "--resume"]
     for module in click.get_current_context().params["modules"]:
         line += ["--import", module]
+    if chosen() != BACKENDS[0]:
+        line += ["--backend", chosen()]
     return f"Go on with: {shlex.join(line)}"
 
 
