@@ -1,6 +1,4 @@
 import errno
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -31,18 +29,6 @@ def test_every_option_is_explained(name):
     options = [p for p in command.params if isinstance(p, click.Option)]
     unclear = [o.name for o in options if not o.help and not o.type.to_info_dict()]
     assert not unclear
-
-
-@pytest.mark.parametrize("arguments", [[], ["train"], ["score"], ["zoo"]])
-def test_help_imports_neither_tensorflow_nor_keras(arguments):
-    code = (
-        "import sys\n"
-        "from he2ihc_keras.cli import main\n"
-        f"main([*{arguments}, '--help'], standalone_mode=False)\n"
-        "heavy = {'tensorflow', 'keras', 'numpy', 'rich'} & set(sys.modules)\n"
-        "sys.exit(str(heavy) if heavy else 0)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_version_is_the_package_s():
