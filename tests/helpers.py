@@ -11,9 +11,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from keras import layers, ops
 
 from he2ihc_keras import models
+from he2ihc_keras.cli import main
 from he2ihc_keras.data.images import write_image
 from he2ihc_keras.data.pairs import Pair
 
@@ -260,6 +262,18 @@ def refusal(call, *args, error=ValueError, **kwargs):
     with pytest.raises(error) as raised:
         call(*args, **kwargs)
     return str(raised.value)
+
+
+def run_command(*arguments):
+    """What a command of `he2ihc-keras` gives, in this process."""
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def ok(*arguments):
+    """What a command that succeeds prints on stdout."""
+    result = run_command(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 @contextlib.contextmanager

@@ -4,17 +4,15 @@ import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from he2ihc_keras import scoring
-from he2ihc_keras.cli import main
 from he2ihc_keras.cli.report import _MEASURES
 from he2ihc_keras.data.images import write_image
-from helpers import noise_image
+from helpers import noise_image, run_command
 
 
 def run(*arguments):
-    return CliRunner().invoke(main, ["report", *map(str, arguments)])
+    return run_command("report", *arguments)
 
 
 @pytest.fixture

@@ -6,26 +6,15 @@ import shutil
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from he2ihc_keras import models
-from he2ihc_keras.cli import main
 from he2ihc_keras.cli.compare import _BASELINES
 from he2ihc_keras.cli.score import score
 from he2ihc_keras.data import phantom, read_image
 from he2ihc_keras.data.images import write_image
 from he2ihc_keras.scoring import PROTOCOLS
 from he2ihc_keras.scoring.scores import METHODS
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, [str(a) for a in arguments])
-
-
-def ok(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.output
+from helpers import ok, run_command
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +83,7 @@ def test_slides_are_told_by_a_table(data, tmp_path):
 def test_a_place_that_cannot_be_written_is_refused_before_scoring(data, tmp_path):
     (tmp_path / "file").write_text("no folder")
     out = tmp_path / "file" / "scores.csv"
-    result = run("score", data / "noisy", data / "IHC" / "train", "--out", out)
+    result = run_command("score", data / "noisy", data / "IHC" / "train", "--out", out)
     assert result.exit_code == 1
     assert f"{out} cannot be written." in result.output
     assert "PSNR" not in result.output
@@ -125,7 +114,7 @@ def test_a_result_folder_needs_no_target(data, tmp_path):
     ],
 )
 def test_what_cannot_be_scored_is_refused(data, arguments, message):
-    result = run("score", data / "noisy", data / "IHC" / "train", *arguments)
+    result = run_command("score", data / "noisy", data / "IHC" / "train", *arguments)
     assert result.exit_code != 0
     assert message in " ".join(result.output.split())
 
@@ -161,7 +150,7 @@ def test_levels_are_compared_too(csvs):
 
 
 def test_what_is_not_there_is_said(csvs):
-    result = run("compare", csvs[0], "mean_color")
+    result = run_command("compare", csvs[0], "mean_color")
     assert result.exit_code == 2
     assert "Did you mean mean_colour?" in result.output
 
@@ -173,7 +162,7 @@ def test_choices_are_those_of_the_library():
 
 
 def test_two_baselines_are_of_no_file():
-    result = run("compare", "mean_colour", "he_copy")
+    result = run_command("compare", "mean_colour", "he_copy")
     assert result.exit_code == 2
     assert "mean_colour and he_copy are both baselines." in result.output
 
@@ -223,13 +212,13 @@ def test_a_protocol_of_its_own_size_shrinks_before_staining(model, data):
 
 
 def test_a_model_takes_no_target(model, data):
-    result = run("score", model, data / "IHC" / "test")
+    result = run_command("score", model, data / "IHC" / "test")
     assert result.exit_code == 2
     assert "brings its own pairs: leave" in result.output
 
 
 def test_a_model_file_knows_no_data(model):
-    result = run("score", model)
+    result = run_command("score", model)
     assert result.exit_code == 1
     assert result.output.strip() == (
         f"Error: {model} is a model and knows no data. Give a folder of pairs with "
@@ -239,7 +228,7 @@ def test_a_model_file_knows_no_data(model):
 
 def test_features_need_their_weights_before_anything_is_scored(data, tmp_path):
     arguments = ("--features", tmp_path / "none.h5", "--out", tmp_path / "scores.csv")
-    result = run("score", data / "noisy", data / "IHC" / "train", *arguments)
+    result = run_command("score", data / "noisy", data / "IHC" / "train", *arguments)
     assert result.exit_code == 1
     assert f"{tmp_path / 'none.h5'} is no file." in result.output
     assert not list(tmp_path.iterdir())
