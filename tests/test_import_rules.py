@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from he2ihc_keras.cli import main
-from helpers import run_python
+from helpers import run_python, write_pairs
 
 ROOT = Path(__file__).parents[1]
 # A room may import from those to its left.
@@ -210,3 +210,41 @@ import he2ihc_keras.losses, he2ihc_keras.models, sys
 assert not {"he2ihc_keras.training", "he2ihc_keras.data"} & set(sys.modules)
 """
     assert "keras" in loaded_after(code)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_fit_imports_no_tensorflow_elsewhere(tmp_path, backend):
+    run_python(
+        """
+        import sys
+        from pathlib import Path
+        import keras
+        from he2ihc_keras import data
+        pair = data.Pair(Path(sys.argv[1]), Path(sys.argv[1]), "train")
+        options = data.Data(patch_size=8, photometric=1.0)
+        batches = data.training_batches([pair], options, batch_size=1, seed=0)
+        held_out = data.validation_batches([pair], options, batch_size=1)
+        he = keras.Input((8, 8, 3), dtype="uint8")
+        model = keras.Model(he, keras.layers.Rescaling(1.0)(he))
+        model.compile(loss="mae")
+        model.fit(batches, validation_data=held_out, steps_per_epoch=2, verbose=0)
+        assert not {"tensorflow", "keras_cv"} & set(sys.modules)
+        """,
+        write_pairs(tmp_path, 1)[0].he,
+        backend=backend,
+    )
+
+
+def test_keras_cv_is_imported_for_photometric_changes_alone(tmp_path):
+    run_python(
+        """
+        import sys
+        from pathlib import Path
+        from he2ihc_keras import data
+        pair = data.Pair(Path(sys.argv[1]), Path(sys.argv[1]), "train")
+        options = data.Data(patch_size=8)
+        next(iter(data.training_batches([pair], options, batch_size=1, seed=0)))
+        assert "keras_cv" not in sys.modules
+        """,
+        write_pairs(tmp_path, 1)[0].he,
+    )

@@ -20,7 +20,7 @@ from he2ihc_keras.data.options import Data
 from he2ihc_keras.data.pairs import Pair
 from he2ihc_keras.data.sample import HeldOutSamples, SampleError, TrainingSamples
 from he2ihc_keras.data.sizes import readers
-from helpers import refusal, run_python, write_pairs
+from helpers import refusal, write_pairs
 
 pytestmark = pytest.mark.backends
 
@@ -266,41 +266,3 @@ def test_no_more_is_read_ahead_than_two_batches_or_two_samples_a_thread(tmp_path
     batches.close()
     assert asked[0] == 6
     assert max(asked) < 8 + max(4, 2 * readers())
-
-
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_fit_imports_no_tensorflow_elsewhere(tmp_path, backend):
-    run_python(
-        """
-        import sys
-        from pathlib import Path
-        import keras
-        from he2ihc_keras import data
-        pair = data.Pair(Path(sys.argv[1]), Path(sys.argv[1]), "train")
-        options = data.Data(patch_size=8, photometric=1.0)
-        batches = data.training_batches([pair], options, batch_size=1, seed=0)
-        held_out = data.validation_batches([pair], options, batch_size=1)
-        he = keras.Input((8, 8, 3), dtype="uint8")
-        model = keras.Model(he, keras.layers.Rescaling(1.0)(he))
-        model.compile(loss="mae")
-        model.fit(batches, validation_data=held_out, steps_per_epoch=2, verbose=0)
-        assert not {"tensorflow", "keras_cv"} & set(sys.modules)
-        """,
-        write_pairs(tmp_path, 1)[0].he,
-        backend=backend,
-    )
-
-
-def test_keras_cv_is_imported_for_photometric_changes_alone(tmp_path):
-    run_python(
-        """
-        import sys
-        from pathlib import Path
-        from he2ihc_keras import data
-        pair = data.Pair(Path(sys.argv[1]), Path(sys.argv[1]), "train")
-        options = data.Data(patch_size=8)
-        next(iter(data.training_batches([pair], options, batch_size=1, seed=0)))
-        assert "keras_cv" not in sys.modules
-        """,
-        write_pairs(tmp_path, 1)[0].he,
-    )
