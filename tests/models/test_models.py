@@ -56,12 +56,11 @@ def test_a_model_is_named_as_its_module(name):
     assert models.build(name, **SMALL[name]).name == name
 
 
-@pytest.mark.parametrize("name", models.names())
-def test_build_by_name_is_the_modules_build(name):
+def test_build_by_name_is_the_modules_build():
     configs = []
-    for build in (partial(models.build, name), models.module(name).build):
+    for build in (partial(models.build, "pix2pix"), models.pix2pix.build):
         keras.utils.set_random_seed(0)  # of the dropouts
-        configs.append(build(**SMALL[name]).get_config())
+        configs.append(build(**SMALL["pix2pix"]).get_config())
     assert configs[0] == configs[1]
 
 
@@ -163,9 +162,8 @@ def test_every_dropout_has_a_seed(name):
     assert len(seeds) == len(dropouts)
 
 
-@pytest.mark.parametrize("name", GENERATORS)
-def test_stride_survives_saving(name):
-    generator = models.build(name, **SMALL[name])
+def test_stride_survives_saving():
+    generator = models.build("pix2pix", **SMALL["pix2pix"])
     stride = models.stride(generator)
     assert models.stride(saved_and_loaded(generator)) == stride
     with pytest.raises(ValueError, match=f"multiples of {stride}, the stride"):
@@ -191,9 +189,8 @@ def test_a_size_may_be_given_or_left_open(name):
     assert np.allclose(given(inputs_of(given)), left_open(inputs_of(given)), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", models.names())
-def test_predict_gives_what_a_call_gives(name):
-    model = small(name)
+def test_predict_gives_what_a_call_gives():
+    model = small("attn_pyramid")  # whose attention is a graph of its own
     predicted = model.predict(inputs_of(model), verbose=0)
     assert np.allclose(predicted, model(inputs_of(model)), atol=1e-5)
 
@@ -238,9 +235,11 @@ def test_a_fresh_process_loads_every_model_with_identical_output(saved_models):
         assert np.array_equal(loaded, output), name
 
 
-def test_jax_loads_every_model_with_the_same_output(saved_models):
-    pytest.importorskip("jax")
-    for name, loaded, output in loaded_elsewhere(saved_models, "jax"):
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_loads_every_model_with_the_same_output(saved_models, backend):
+    pytest.importorskip(backend)
+    for name, loaded, output in loaded_elsewhere(saved_models, backend):
         assert np.allclose(loaded, output, atol=1e-5), name
 
 
@@ -275,7 +274,7 @@ def test_mixed_precision_gives_finite_float32_near_the_exact(name):
     assert np.isfinite(trained).all()
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", ["attn_pyramid", "patchgan"])
 def test_as_float32_gives_a_float32_twin_with_equal_weights(name):
     mixed, exact = mixed_and_exact(name)
     twin = models.as_float32(mixed)
@@ -287,9 +286,8 @@ def test_as_float32_gives_a_float32_twin_with_equal_weights(name):
     assert np.array_equal(twin(inputs_of(twin)), exact(inputs_of(exact)))
 
 
-@pytest.mark.parametrize("name", models.names())
-def test_a_float32_model_is_its_own_twin(name):
-    model = models.build(name, **SMALL[name])
+def test_a_float32_model_is_its_own_twin():
+    model = small("attn_pyramid")
     assert models.as_float32(model) is model
 
 

@@ -92,3 +92,10 @@ def run(tmp_path_factory):
     source = {"run": str(folder.path), "data": None, "scored": what}
     scoring.write_scores(folder.scores, scores, source)
     return folder.path
+
+
+@pytest.fixture(scope="session")
+def page_of_run(run, tmp_path_factory):
+    page = tmp_path_factory.mktemp("page") / "run.html"
+    assert write_report(run, page) == ""
+    return page

@@ -74,9 +74,8 @@ def test_page_loads_whole_and_alone(browser, results, width):
     assert scrolled == inner == width
 
 
-def test_run_s_page_fits_a_phone(browser, run, tmp_path):
-    write_report(run, tmp_path / "run.html")
-    open_page(browser, tmp_path / "run.html", 390)
+def test_run_s_page_fits_a_phone(browser, page_of_run):
+    open_page(browser, page_of_run, 390)
     assert browser.get_log("browser") == []
     assert browser.execute_script("return document.documentElement.scrollWidth") == 390
 

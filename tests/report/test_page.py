@@ -239,9 +239,8 @@ def test_identical_images_give_a_page(results, tmp_path):
 # A run
 
 
-def test_page_of_a_run_has_its_curves_recipe_and_counts(run, tmp_path):
-    page, missing = write(run, tmp_path)
-    assert missing == ""
+def test_page_of_a_run_has_its_curves_recipe_and_counts(run, page_of_run):
+    page = Page(page_of_run)
     assert page.count("article") > 0
     train = (run / "pairs.csv").read_text().count("train,")
     for said in (

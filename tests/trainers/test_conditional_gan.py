@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 
 from he2ihc_keras import losses
-from he2ihc_keras.models import patchgan, pyramid_pix2pix
+from he2ihc_keras.models import patchgan, unet
 from he2ihc_keras.trainers import ConditionalGAN
 from he2ihc_keras.training import Adam
 from helpers import random_images
 
 
 def make_gan(compiled=True, **kwargs):
-    generator = pyramid_pix2pix.build(filters=4, blocks=1, dropout=0.0)
+    generator = unet.build(filters=4, depth=1)
     gan = ConditionalGAN(generator, patchgan.build(filters=4), **kwargs)
     if compiled:
         gan.compile(Adam(), Adam())
