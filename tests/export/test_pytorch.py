@@ -137,10 +137,9 @@ def test_network_is_read_from_its_keys(name):
     assert recognize(reference(f"{name}/weights")) == Network(*NETWORKS[name])
 
 
-@pytest.mark.parametrize("blocks", [1, 6, 12])
-@pytest.mark.parametrize(("has_dropout", "rate"), [(True, 0.5), (False, 0.0)])
-def test_resnet_of_other_size_gets_each_weight_in_its_place(blocks, has_dropout, rate):
-    state = resnet_state(3, blocks, has_dropout)
+@pytest.mark.parametrize(("blocks", "rate"), [(1, 0.5), (6, 0.0), (12, 0.5)])
+def test_resnet_of_other_size_gets_each_weight_in_its_place(blocks, rate):
+    state = resnet_state(3, blocks, has_dropout=rate > 0)
     options = {"filters": 3, "blocks": blocks, "dropout": rate}
     by_hand = models.build("pyramid_pix2pix", **options)
     load_pytorch(by_hand, state)
@@ -148,7 +147,7 @@ def test_resnet_of_other_size_gets_each_weight_in_its_place(blocks, has_dropout,
     assert_equal_weights(model_from_state_dict(state), by_hand)
 
 
-@pytest.mark.parametrize("depth", [5, 7, 8])
+@pytest.mark.parametrize("depth", [5, 8])
 def test_unet_of_other_depth_gets_each_weight_in_its_place(depth):
     state = unet_state(2, depth)
     by_hand = models.build("pix2pix", filters=2, depth=depth)
@@ -171,7 +170,7 @@ def test_dropout_of_a_resnet_is_not_the_callers_to_say():
     )
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["unet_6downs", "patchgan"])
 def test_prefix_of_parallel_training_and_counts_of_batches_are_passed_over(name):
     state = reference(f"{name}/weights")
     wrapped = {f"module.{key}": array for key, array in state.items()}

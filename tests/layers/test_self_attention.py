@@ -66,8 +66,14 @@ def assert_agrees(actual, arrays, tolerance):
 
 
 # Fewer tokens than a block, a block, blocks and a rest, a prime number of tokens.
-@pytest.mark.parametrize("count", [7, 16, 24, 48, 50, 97])
-@pytest.mark.parametrize("kind", ["eager", "static", "dynamic"])
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        *(("static", count) for count in (7, 16, 24, 48, 50, 97)),
+        *(("dynamic", count) for count in (7, 48, 97)),
+        ("eager", 50),
+    ],
+)
 def test_output_and_three_gradients_are_the_plain_formulas(kind, count, small_blocks):
     arrays = tokens(count)
     assert_agrees(compiled(kind, count)(*arrays), arrays, 5e-6)
