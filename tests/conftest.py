@@ -8,6 +8,16 @@ BACKEND = os.environ["KERAS_BACKEND"]
 if BACKEND == "jax":  # not for TensorFlow, which reads them too
     # Compiles twice as fast as the default. Level 0 is no faster, and rounds otherwise.
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores: threads of one wait, spinning, for those of another.
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def pytest_xdist_auto_num_workers(config):
+    """A core each, 4 at most as each loads TensorFlow; none for files given by name."""
+    is_named = any(".py" in argument for argument in config.args)
+    return 0 if is_named else min(os.cpu_count(), 4)
 
 
 def pytest_ignore_collect(collection_path):
