@@ -45,18 +45,6 @@ def test_both_players_learn_under_each_adversarial_loss(adversarial):
     assert all(np.any(k.numpy() != b) for k, b in zip(kernels, before, strict=True))
 
 
-def test_generator_meets_the_updated_discriminator():
-    gan = make_gan(pyramid_weights=[1.0])
-    he, ihc = random_images(2, (2, 32, 32))
-    fake_ihc = gan.generator(he, training=True)
-    pair = [keras.ops.convert_to_tensor(he), fake_ihc]
-    before = gan.generator_adversarial_loss(gan.discriminator(pair, training=True))
-    gan.compile(Adam(), Adam(0.05))
-    logs = gan.train_on_batch(he, ihc, return_dict=True)
-    # Against the discriminator as it was, the step would report `before`.
-    assert abs(logs["generator_adversarial"] - float(before)) > 0.1
-
-
 def test_discriminator_never_moves_the_generator():
     gan = make_gan(pyramid_weights=[0.0])
     gan.compile(Adam(0.0), Adam(0.1))
