@@ -66,7 +66,7 @@ def test_size_that_fits_the_stride_is_not_padded():
 @pytest.mark.parametrize("name", SMALL_GENERATORS)
 def test_image_of_any_size_is_stained_at_its_size(name):
     stainer = Stainer(lively_generator(name))
-    for height, width in SIZES:
+    for height, width in [(1, 9), (33, 20)]:  # each size is traced anew
         ihc = stain_image(stainer, noise_image(height, width))
         assert (ihc.shape, ihc.dtype) == ((height, width, 3), np.uint8)
 
