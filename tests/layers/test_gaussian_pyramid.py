@@ -4,7 +4,7 @@ import pytest
 from scipy import ndimage
 
 from he2ihc_keras.layers import gaussian_pyramid
-from helpers import relative_error
+from helpers import refusal, relative_error
 
 
 def octave(images):
@@ -74,14 +74,11 @@ def test_pyramid_is_float32_whatever_comes_in():
 
 
 @pytest.mark.parametrize("levels, needed", [(2, 5), (3, 9), (4, 17)])
-@pytest.mark.parametrize("axis", ["height", "width"])
-def test_too_small_images_are_refused(levels, needed, axis):
-    size = (needed - 1, 99) if axis == "height" else (99, needed - 1)
-    with pytest.raises(ValueError) as error:
-        gaussian_pyramid(random(*size), levels)
-    assert str(error.value) == (
-        f"A pyramid of {levels} levels needs images of at least {needed} x {needed} "
-        f"pixels. Received: {size[0]} x {size[1]}. Use fewer `pyramid_weights` or "
-        "a larger patch."
-    )
+def test_too_small_images_are_refused(levels, needed):
+    for height, width in ((needed - 1, 99), (99, needed - 1)):
+        assert refusal(gaussian_pyramid, random(height, width), levels) == (
+            f"A pyramid of {levels} levels needs images of at least {needed} x "
+            f"{needed} pixels. Received: {height} x {width}. Use fewer "
+            "`pyramid_weights` or a larger patch."
+        )
     assert len(gaussian_pyramid(random(needed, needed), levels)) == levels

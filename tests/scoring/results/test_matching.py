@@ -61,18 +61,15 @@ def message_of(*arguments, **options):
         ("x-stain2stain.png", "x.png", "x"),
     ],
 )
-@pytest.mark.parametrize("others", [(), ("y",)])
-def test_names_meet_without_what_a_method_adds(
-    tmp_path, predicted, target, name, others
-):
-    def also(first):
-        return [first, *(first.replace("x", other, 1) for other in others)]
-
-    out = folder(tmp_path / "out", *also(predicted))
-    ihc = folder(tmp_path / "ihc", *also(target))
-    row = find_results(out, ihc).rows[0]
-    assert row.name == name
-    assert (row.fake_ihc.path, row.ihc.path) == (out / predicted, ihc / target)
+def test_names_meet_without_what_a_method_adds(tmp_path, predicted, target, name):
+    out, ihc = folder(tmp_path / "out", predicted), folder(tmp_path / "ihc", target)
+    for other in (None, "y"):  # alone, and beside another
+        if other:
+            folder(out, predicted.replace("x", other, 1))
+            folder(ihc, target.replace("x", other, 1))
+        row = find_results(out, ihc).rows[0]
+        assert row.name == name
+        assert (row.fake_ihc.path, row.ihc.path) == (out / predicted, ihc / target)
 
 
 @pytest.mark.parametrize(
