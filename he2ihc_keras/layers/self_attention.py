@@ -96,16 +96,24 @@ def attention(query, key, value):
 
 
 def _torch_attention(query, key, value):
+    """PyTorch's fused kernel, given what it needs in order not to fall back."""
     from torch.nn import functional
 
-    # Of one width, a multiple of 8, or PyTorch takes the plain formula
-    width = -(-max(query.shape[-1], value.shape[-1]) // 8) * 8
-    tokens = [
-        functional.pad(x, (0, width - x.shape[-1]))[:, None]
-        for x in (query, key, value)
-    ]
-    attended = functional.scaled_dot_product_attention(*tokens, scale=1.0)
-    return attended[:, 0, :, : value.shape[-1]]
+    count, value_dim = value.shape[1:]
+    # It takes one width, a multiple of 8; on a processor its gradient takes one core a
+    # head, so that parts of the queries pass as heads.
+    width = -(-max(query.shape[-1], value_dim) // 8) * 8
+    heads = min(-(-count // 256), 8) if query.device.type == "cpu" else 1
+    rows = -(-count // heads)
+    query = functional.pad(query, (0, width - query.shape[-1], 0, heads * rows - count))
+    key = functional.pad(key, (0, width - key.shape[-1]))
+    value = functional.pad(value, (0, width - value_dim))
+    attended = functional.scaled_dot_product_attention(
+        query.reshape(-1, heads, rows, width),
+        *(x[:, None].expand(-1, heads, -1, -1) for x in (key, value)),
+        scale=1.0,
+    )
+    return attended.reshape(-1, heads * rows, width)[:, :count, :value_dim]
 
 
 def _attention_by_query_blocks(query, key, value, block=128):
@@ -117,8 +125,11 @@ def _attention_by_query_blocks(query, key, value, block=128):
 
     @keras.remat
     def attend(query_block, key, value):
+        # Not `ops.softmax`, which warns of a single position
         scores = ops.matmul(query_block, ops.transpose(key, (0, 2, 1)))
-        return ops.matmul(ops.softmax(scores, axis=-1), value)
+        largest = ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True))
+        weights = ops.exp(scores - largest)
+        return ops.matmul(weights, value) / ops.sum(weights, axis=-1, keepdims=True)
 
     attended = ops.map(lambda q: attend(q, key, value), ops.moveaxis(query, 1, 0))
     attended = ops.reshape(
