@@ -6,7 +6,10 @@ from he2ihc_keras.models import attn_pyramid, pyramid_pix2pix
 from helpers import check_generator, perturb, random_images
 
 
-@pytest.mark.parametrize("attention", [attn_pyramid.STEPS, ("down_2",)])
+@pytest.mark.parametrize(
+    "attention",
+    [attn_pyramid.STEPS, pytest.param(("down_2",), marks=pytest.mark.backends)],
+)
 def test_attn_pyramid_is_a_generator(attention):
     check_generator(attn_pyramid.build, filters=4, blocks=1, attention=attention)
 

@@ -11,7 +11,7 @@ from helpers import (
 )
 
 
-@pytest.mark.parametrize("depth", [5, 8])
+@pytest.mark.parametrize("depth", [pytest.param(5, marks=pytest.mark.backends), 8])
 def test_pix2pix_is_a_generator(depth):
     check_generator(pix2pix.build, filters=2, depth=depth)
 

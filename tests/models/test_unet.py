@@ -7,7 +7,7 @@ from he2ihc_keras.models import stride, unet
 from helpers import check_generator, random_images
 
 
-@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.backends), 3])
 def test_unet_is_a_generator(depth):
     check_generator(unet.build, filters=4, depth=depth)
 
