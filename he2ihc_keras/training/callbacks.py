@@ -152,9 +152,6 @@ class SavePanel(keras.callbacks.Callback):
         write_image(self.folder / f"epoch-{epoch + 1:04d}.png", panel)
         self.events.image("samples", panel, epoch + 1)
 
-    def on_train_end(self, logs=None):
-        self.events.close()
-
 
 class LogToTensorBoard(keras.callbacks.Callback):
     """Writes the logs of each epoch for TensorBoard, as Keras's callback names them."""
@@ -172,10 +169,6 @@ class LogToTensorBoard(keras.callbacks.Callback):
             curves[split][f"epoch_{name.removeprefix('val_')}"] = float(value)
         for split, file in self.files.items():
             file.scalars(curves[split], epoch)
-
-    def on_train_end(self, logs=None):
-        for file in self.files.values():
-            file.close()
 
 
 class SaveHistory(keras.callbacks.Callback):

@@ -22,7 +22,7 @@ class EventFile:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._records = None
+        self._path = None
 
     def scalars(self, values: dict[str, float], step: int) -> None:
         """Adds a point to the curve of each name."""
@@ -44,23 +44,20 @@ class EventFile:
         self._write(step, [Summary.Value(tag=name, image=shown)])
 
     def _write(self, step, values):
-        if self._records is None:
-            self._records = self._begin()
-        event = Event(wall_time=time.time(), step=step, summary=Summary(value=values))
-        self._records.write(event.SerializeToString())
-        self._records.flush()
+        if self._path is None:
+            self._begin()
+        self._append(
+            Event(wall_time=time.time(), step=step, summary=Summary(value=values))
+        )
 
     def _begin(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         now = time.time()
         name = f"events.out.tfevents.{now:.6f}.{socket.gethostname()}.{os.getpid()}"
-        records = RecordWriter(open(self.folder / name, "ab"))
-        begin = Event(wall_time=now, file_version="brain.Event:2")
-        records.write(begin.SerializeToString())
-        return records
+        self._path = self.folder / name
+        self._append(Event(wall_time=now, file_version="brain.Event:2"))
 
-    def close(self) -> None:
-        """Closes the file."""
-        if self._records is not None:
-            self._records.close()
-            self._records = None
+    def _append(self, event):
+        # Opened for each event, a few an epoch: a run that fails leaves none open.
+        with open(self._path, "ab") as file:
+            RecordWriter(file).write(event.SerializeToString())

@@ -11,6 +11,8 @@ from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.training import RunFolder
 from helpers import refusal, write_pairs
 
+pytestmark = pytest.mark.backends
+
 RECIPE = Recipe.from_dict(
     {
         "name": "small",
