@@ -9,9 +9,17 @@ from he2ihc_keras.cli import console as consoles
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--pairs", type=click.IntRange(min=1), default=96, show_default=True)
+@click.option(
+    "--pairs",
+    type=click.IntRange(min=1),
+    default=96,
+    show_default=True,
+    help="How many.",
+)
 @click.option("--size", type=int, default=256, show_default=True, help="Pixels.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Of all that is drawn."
+)
 def phantom(folder, pairs, size, seed):
     """Make synthetic H&E / IHC pairs in FOLDER, in BCI layout.
 

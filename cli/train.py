@@ -44,7 +44,11 @@ _PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs, decay included.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Pairs a step.")
 @click.option("--patch-size", type=click.IntRange(min=1), help="Pixels.")
-@click.option("--precision", type=click.Choice(_PRECISIONS))
+@click.option(
+    "--precision",
+    type=click.Choice(_PRECISIONS),
+    help="Of the arithmetic; auto takes bfloat16 where the hardware has it.",
+)
 @click.option("--seed", type=int, help="Of weights, data order, augmentation, dropout.")
 @click.option(
     "--set",

@@ -72,6 +72,7 @@ def test_what_a_table_leaves_out_is_the_default():
         "filters": 8,
         "blocks": 9,
         "dropout": 0.5,
+        "upsampling": "transposed",
         "attention": ("down_1",),
         "key_dim": None,
     }

@@ -95,7 +95,7 @@ class Validate(keras.callbacks.Callback):
     Losses of the held-out pairs are Keras's own validation, with the trainer's `step`.
 
     Args:
-        batches: Held-out batches `(he, ihc)`, once.
+        batches: Held-out batches `(he, ihc)` or `(he, ihc, level)`, once.
 
     Attributes:
         samples: The first rows `(he, ihc, fake_ihc)`, uint8, for the panel.
@@ -108,7 +108,7 @@ class Validate(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         scores, self.samples = [], []
-        for he, ihc in self.batches:
+        for he, ihc, *_ in self.batches:
             fake_ihc = self.model.predict_on_batch(he)
             rows = list(zip(*map(_as_uint8, (he, ihc, fake_ihc)), strict=True))
             scores += [[f(ihc, fake) for f in _MEASURES] for _, ihc, fake in rows]
@@ -282,7 +282,13 @@ class StopOnSignal(keras.callbacks.Callback):
         super().__init__()
         self.signals = signals
         self.checkpoints = checkpoints
-        signals.has_unsaved = checkpoints.has_unsaved
+
+    def on_train_begin(self, logs=None):
+        # Raised while a backend traces or compiles a step, it would not come out whole.
+        self.signals.has_unsaved = lambda: True
+
+    def on_train_end(self, logs=None):
+        self.signals.has_unsaved = self.checkpoints.has_unsaved
 
     def on_train_batch_end(self, batch, logs=None):
         if self.signals.received is None:

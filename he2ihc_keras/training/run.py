@@ -166,7 +166,12 @@ def _train(trainer, recipe, pairs, run, checkpoint, signals, console):
     position = cb.Position(steps)
     if checkpoint is not None:
         position = cb.Position(steps, checkpoint.step, checkpoint.history)
-    batches = validation_batches(held_out, recipe.data, batch_size=fit.batch_size)
+    batches = validation_batches(
+        held_out,
+        recipe.data,
+        batch_size=fit.batch_size,
+        levels="levels" in trainer.needs,
+    )
     validate = cb.Validate(batches)
     checkpoints = cb.SaveCheckpoints(
         position, run, trainer.staining_network, fit.checkpoint_minutes, checkpoint
@@ -205,6 +210,7 @@ def _fit_from(trainer, recipe, train, held_out, position, callbacks):
             batch_size=fit.batch_size,
             seed=fit.seed,
             first_step=position.step,
+            levels="levels" in trainer.needs,
         )
         with original_errors(batches, held_out):
             trainer.fit(

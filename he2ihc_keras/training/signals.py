@@ -29,13 +29,13 @@ class Interrupted(KeyboardInterrupt):
 class Signals:
     """Within this context, a signal raises `Interrupted`: at once, or when it is safe.
 
-    It is at once where no step would be lost by it: while networks are built, while the
-    first step is traced, while images are scored. Else the signal waits until the steps
-    are saved; a second one does what it does outside of this context.
+    It is at once while networks are built and while images are scored. In training the
+    signal waits for the end of a step, and until the steps are saved; a second one does
+    what it does outside of this context.
 
     Attributes:
         received: The signal that came last; `None` if none did.
-        has_unsaved: Whether there are steps that no checkpoint holds.
+        has_unsaved: Whether steps are made, or some made that no checkpoint holds.
     """
 
     def __init__(self):

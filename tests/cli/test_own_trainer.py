@@ -83,6 +83,7 @@ def test_run_of_an_own_trainer_is_used_without_it(folder):
     assert (folder / "saved_model" / "saved_model.pb").is_file()
 
 
+@pytest.mark.slow
 def test_killed_run_of_an_own_trainer_is_resumed(folder):
     process = subprocess.Popen(command(*TRAIN, "--out", "killed"), cwd=folder)
     deadline = time.monotonic() + 120

@@ -10,7 +10,11 @@ from he2ihc_keras.recipe import Recipe
 
 RECIPES = {
     "gan": {
-        "trainer": {"name": "conditional_gan", "pyramid_weights": [25.0, 25.0]},
+        "trainer": {
+            "name": "conditional_gan",
+            "pyramid_weights": [25.0, 25.0],
+            "average": 0.9,
+        },
         "networks": {
             "generator": {"name": "attn_pyramid", "filters": 4, "blocks": 1},
             "discriminator": {"name": "patchgan", "filters": 4},

@@ -68,7 +68,9 @@ def data(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module", params=["gan", "l1"])
+@pytest.fixture(
+    scope="module", params=["gan", pytest.param("l1", marks=pytest.mark.slow)]
+)
 def kind(request):
     return request.param
 
@@ -80,6 +82,7 @@ def uninterrupted(data, kind, tmp_path_factory):
     return out
 
 
+@pytest.mark.backends
 def test_run_killed_inside_an_epoch_resumes_bit_for_bit(
     data, kind, uninterrupted, tmp_path
 ):
