@@ -360,4 +360,4 @@ def _line(logs, names):
 
 def _form(name):
     player = name.removesuffix("_loss").replace("_", " ")
-    return _SHOWN.get(name, f"{player} {{:.4g}}")
+    return _SHOWN.get(name, f"{player} {{:#.4g}}")
