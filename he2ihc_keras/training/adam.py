@@ -31,21 +31,37 @@ class Adam(keras.optimizers.Adam):
 
     def update_step(self, gradient, variable, learning_rate):
         gradient = ops.cast(gradient, variable.dtype)
-        learning_rate = ops.cast(learning_rate, variable.dtype)
         step = ops.cast(self.iterations + 1, variable.dtype)
+        correction = _bias_correction(self.beta_2, step)
+        # The rate, and the first moment's correction
+        rate = ops.cast(learning_rate, variable.dtype)
+        rate = rate / _bias_correction(self.beta_1, step)
+        if keras.backend.backend() == "torch":
+            self._update_in_place(gradient, variable, rate, correction)
+            return
+
         index = self._get_variable_index(variable)
         m, v = self._momentums[index], self._velocities[index]
-
         self.assign_add(m, (gradient - m) * (1 - self.beta_1))
         self.assign_add(v, (ops.square(gradient) - v) * (1 - self.beta_2))
         if self.amsgrad:
             largest = self._velocity_hats[index]
             self.assign(largest, ops.maximum(largest, v))
             v = largest
-        m_hat = m / _bias_correction(self.beta_1, step)
-        v_hat = v / _bias_correction(self.beta_2, step)
-        update = learning_rate * m_hat / (ops.sqrt(v_hat) + self.epsilon)
-        self.assign_sub(variable, update)
+        root = ops.sqrt(v / correction)
+        self.assign_sub(variable, rate * m / (root + self.epsilon))
+
+    def _update_in_place(self, gradient, variable, rate, correction):
+        """The same on PyTorch, where each assignment would make a copy."""
+        index = self._get_variable_index(variable)
+        m, v = self._momentums[index].value, self._velocities[index].value
+        m.lerp_(gradient, 1 - self.beta_1)
+        v.mul_(self.beta_2).addcmul_(gradient, gradient, value=1 - self.beta_2)
+        if self.amsgrad:
+            largest = self._velocity_hats[index].value
+            v = largest.copy_(largest.maximum(v))
+        root = (v / correction).sqrt_()
+        variable.value.detach().sub_((m * rate).div_(root.add_(self.epsilon)))
 
 
 def _bias_correction(beta, step):
