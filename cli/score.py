@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from he2ihc_keras.cli import console as consoles
-from he2ihc_keras.cli.backends import backend_option, start_keras
+from he2ihc_keras.cli.backends import backend_option, chosen, start_keras
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _EXPLAIN = "--explain, which shows PSNR and SSIM alone"
@@ -147,6 +147,7 @@ def _score_run(run, out, options, console):
         )
     console.print(f"\n{what}", markup=False)
     source = {"run": str(run.resolve()), "scored": what, "modes": asdict(modes)}
+    source["backend"] = chosen()
     if options.get("data"):
         source["data"] = str(options["data"].resolve())
     _show(scores, out, source, options, console)

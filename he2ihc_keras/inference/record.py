@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
+
 import he2ihc_keras
 from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.inference.load import model_file
@@ -15,7 +17,7 @@ from he2ihc_keras.inference.modes import Modes
 
 RECORD = "predict.json"
 # The path is left out: a model that was moved is the same model.
-_TELLS = ("he2ihc_keras", "model_sha256", "statistics", "dropout", "seed")
+_TELLS = ("he2ihc_keras", "backend", "model_sha256", "statistics", "dropout", "seed")
 
 
 def stained_by(model: Path | str, modes: Modes) -> dict[str, Any]:
@@ -32,6 +34,7 @@ def stained_by(model: Path | str, modes: Modes) -> dict[str, Any]:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "he2ihc_keras": he2ihc_keras.__version__,
+        "backend": keras.backend.backend(),
         "model": str(Path(model).resolve()),
         "model_sha256": sha256,
         **dataclasses.asdict(modes),
@@ -47,8 +50,8 @@ def stained_before(out: Path | str, by: Mapping[str, Any]) -> list[str]:
         by: How images are to be stained now, from `stained_by`.
 
     Raises:
-        ValueError: If those of the folder were stained otherwise: by another model or
-            version of this package, or in other modes.
+        ValueError: If those of the folder were stained otherwise: by another model,
+            version of this package or backend, or in other modes.
     """
     path = Path(out) / RECORD
     if not path.is_file():
@@ -104,8 +107,9 @@ def recorded(out: Path | str, by: Mapping[str, Any]) -> Iterator[list[str]]:
 def _read(path):
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+        record.setdefault("backend", "tensorflow")  # 0.1 knew no other
         return {name: record[name] for name in (*_TELLS, "model", "images")}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} does not say how the images beside it were stained. Choose "
             "another --out."
@@ -116,5 +120,5 @@ def _in_words(by):
     modes = Modes(by["statistics"], by["dropout"], by["seed"])
     return (
         f"{by['model']} (SHA-256 {by['model_sha256'][:12]}; {modes.in_words()}; "
-        f"he2ihc-keras {by['he2ihc_keras']})"
+        f"he2ihc-keras {by['he2ihc_keras']} on {by['backend']})"
     )

@@ -21,6 +21,7 @@ _SAID = {
     "run": "Run",
     "data": "Data",
     "modes": "Generator",
+    "backend": "Backend of Keras",
 }
 _APART = ("features",)  # stands below the tables
 _MAIN_PACKAGES = (

@@ -185,6 +185,7 @@ def test_a_model_file_is_scored_on_data(model, data, tmp_path):
     assert f"whole images; {modes}." in output
     source = json.loads(out.with_suffix(".json").read_text())["source"]
     assert source["modes"] == {"statistics": "image", "dropout": True, "seed": 3}
+    assert source["backend"] == "tensorflow"
 
 
 def test_a_stained_folder_tells_how_it_was_stained(model, data, tmp_path):

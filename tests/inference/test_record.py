@@ -40,6 +40,7 @@ def test_record_says_which_model_how_and_which_images(model, out):
     assert write_record(out, by, ["b", "a"]) == out / "predict.json"
     assert record_in(out) == {
         "he2ihc_keras": he2ihc_keras.__version__,
+        "backend": "tensorflow",
         "model": str(model),
         "model_sha256": (
             "8739c76e681f900923b900c9df0ef75cf421d39cabb54650c4b9ad19b6a76d85"
@@ -69,7 +70,9 @@ def test_folder_without_a_record_takes_any_model(model, tmp_path):
     assert stained_before(tmp_path / "none", stained_by(model, DROPOUT)) == []
 
 
-@pytest.mark.parametrize("name", ["model_sha256", "statistics", "seed", "he2ihc_keras"])
+@pytest.mark.parametrize(
+    "name", ["model_sha256", "statistics", "seed", "he2ihc_keras", "backend"]
+)
 def test_folder_takes_no_images_that_were_stained_otherwise(model, out, name):
     by = stained_by(model, DROPOUT)
     write_record(out, by, ["a"])
@@ -85,9 +88,9 @@ def test_refusal_says_what_the_folder_holds_and_what_was_to_come(model, out):
     sha256 = by["model_sha256"][:12]
     assert refusal(stained_before, out, stained_by(model, Modes())) == (
         f"{out} is for images of {model} (SHA-256 {sha256}; running statistics, "
-        f"dropout on, seed 3; he2ihc-keras {version}); it holds 2. These would be of "
-        f"{model} (SHA-256 {sha256}; running statistics, dropout off; he2ihc-keras "
-        f"{version}). Choose another --out."
+        f"dropout on, seed 3; he2ihc-keras {version} on tensorflow); it holds 2. These "
+        f"would be of {model} (SHA-256 {sha256}; running statistics, dropout off; "
+        f"he2ihc-keras {version} on tensorflow). Choose another --out."
     )
 
 
