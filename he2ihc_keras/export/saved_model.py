@@ -37,8 +37,14 @@ def export_saved_model(
         The folder.
 
     Raises:
-        ValueError: If `out` is not empty.
+        ValueError: If `out` is not empty, or Keras does not run on TensorFlow.
     """
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise ValueError(
+            "A SavedModel is written by Keras on TensorFlow. Received backend: "
+            f"{backend}. Save the model, and load it where KERAS_BACKEND=tensorflow."
+        )
     out = Path(out).resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists and is not empty. Choose another --out.")

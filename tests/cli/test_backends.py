@@ -46,6 +46,21 @@ def test_export_needs_tensorflow_and_says_so(monkeypatch, tmp_path):
     )
 
 
+def test_saved_model_is_refused_where_keras_runs_on_another_backend(tmp_path):
+    code = """
+        import sys
+        from he2ihc_keras import export, models
+        try:
+            export.export_saved_model(models.build("unet", filters=2), sys.argv[1])
+        except ValueError as error:
+            print(error)
+    """
+    assert run_python(code, tmp_path / "out", backend="torch") == (
+        "A SavedModel is written by Keras on TensorFlow. Received backend: torch. "
+        "Save the model, and load it where KERAS_BACKEND=tensorflow.\n"
+    )
+
+
 COMMANDS = """
 import os, sys
 from he2ihc_keras.cli import main
