@@ -1,4 +1,5 @@
 import os
+import tempfile
 
 # Before the first import of Keras, which reads the backend, and of JAX.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -8,6 +9,11 @@ BACKEND = os.environ["KERAS_BACKEND"]
 if BACKEND == "jax":  # not for TensorFlow, which reads them too
     # Compiles twice as fast as the default. Level 0 is no faster, and rounds otherwise.
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    # What one process of this session compiles, workers and others find.
+    COMPILED = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers share the cores: threads of one wait, spinning, for those of another.
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
