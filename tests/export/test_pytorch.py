@@ -122,6 +122,7 @@ def test_authors_file_gives_the_authors_output(file, tmp_path):
     path, out = SHARED.parent / "reference" / file, tmp_path / "model.keras"
     if not path.is_file():
         pytest.skip("the authors' files are not here")
+    pytest.importorskip("torch")
     convert(path, out)
     generator = keras.models.load_model(out)
     actual = generator(inputs("resnet_dropout"))

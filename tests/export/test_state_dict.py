@@ -6,8 +6,6 @@ import zipfile
 
 import numpy as np
 import pytest
-import safetensors.numpy
-import torch
 
 from he2ihc_keras.export import read_state_dict
 from helpers import refusal
@@ -40,14 +38,16 @@ def write(path, form, state=STATE):
         with open(path, "wb") as file:
             np.savez(file, **state)
     elif form == "safetensors":
-        safetensors.numpy.save_file(state, path)
+        pytest.importorskip("safetensors.numpy").save_file(state, path)
     else:
+        torch = pytest.importorskip("torch")
         tensors = {key: torch.from_numpy(array) for key, array in state.items()}
         save(path, form, tensors)
     return path
 
 
 def save(path, form, content, protocol=2):
+    torch = pytest.importorskip("torch")
     if form == "pickle":
         path.write_bytes(pickle.dumps(content, protocol))
     else:
@@ -150,7 +150,7 @@ def test_call_in_a_torn_file_is_named_too(tmp_path):
 
 @pytest.mark.parametrize("form", ["pth", "legacy pth"])
 def test_tensors_in_a_pickle_of_another_protocol_are_no_code(tmp_path, form):
-    tensors = {"a": torch.ones(3)}
+    tensors = {"a": pytest.importorskip("torch").ones(3)}
     path = save(tmp_path / "weights.pth", form, tensors, protocol=4)
     assert refusal(read_state_dict, path) == (
         f"{path} is damaged, or its pickle is not of protocol 2, PyTorch's own. Copy "
