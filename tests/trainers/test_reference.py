@@ -88,5 +88,8 @@ def test_nine_blocks_stay_near_the_authors():
         return reference(f"training/{prefix}".removesuffix("/"))
 
     gan, losses = three_steps(9, read)
-    assert_allclose(losses, read("")["losses"], rtol=1e-5)
+    expected = read("")["losses"]
+    assert_allclose(losses[:1], expected[:1], rtol=1e-5)
+    # With another number of threads one loss of the third step is 1.2e-5 off.
+    assert_allclose(losses, expected, rtol=1e-4)
     assert_weights(gan, networks("after", 9, read), atol=1e-3)
