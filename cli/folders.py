@@ -26,7 +26,8 @@ def check_is_free(out, resume, *, of_phantom):
         )
     if out.exists() and not out.is_dir():
         raise click.ClickException(f"{out} is a file. Choose another --out.")
-    held = RunFolder(out).others() if resume else sorted(out.glob("*"))
+    run = RunFolder(out)
+    held = run.others() if resume else sorted({*out.glob("*")} - {run.lock})
     held = [path for path in held if not (resume and of_phantom and _is_phantom(path))]
     if held:
         names = ", ".join(path.name for path in held[:3]) + ", ..." * (len(held) > 3)

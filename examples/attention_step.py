@@ -13,7 +13,8 @@ import time
 import numpy as np
 
 from he2ihc_keras import models
-from he2ihc_keras.training import Adam, ConditionalGAN
+from he2ihc_keras.optimizers import Adam
+from he2ihc_keras.trainers import ConditionalGAN
 
 
 def main():

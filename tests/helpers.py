@@ -21,6 +21,7 @@ from he2ihc_keras.data.images import write_image
 from he2ihc_keras.data.pairs import Pair
 
 REFERENCE = np.load(Path(__file__).parent / "reference" / "pyramidpix2pix.npz")
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 SMALL_GENERATORS = {
     "attn_pyramid": {"filters": 4, "blocks": 1},
@@ -87,13 +88,20 @@ def backend_environment(backend, **variables):
     return {**os.environ, **level, **backend, **variables}
 
 
-def run_python(code, *arguments, backend="tensorflow"):
-    """Runs code in a fresh interpreter; returns what it prints."""
+def run_python(code, *arguments, backend="tensorflow", threads="inherited"):
+    """Runs code in a fresh interpreter; returns what it prints.
+
+    Its threads are those of this process, which may be few (`conftest.py`), or "all".
+    """
+    environment = backend_environment(backend)
+    if threads == "all":
+        for name in THREADS:
+            environment.pop(name, None)
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
         capture_output=True,
         text=True,
-        env=backend_environment(backend),
+        env=environment,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout

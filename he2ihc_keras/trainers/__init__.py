@@ -5,7 +5,6 @@ import inspect
 
 from he2ihc_keras.tables import unknown
 from he2ihc_keras.trainers.conditional_gan import ConditionalGAN
-from he2ihc_keras.trainers.optimizers import PlayerOptimizers
 from he2ihc_keras.trainers.supervised import Supervised
 from he2ihc_keras.trainers.trainer import Batch, Generated, Trainer, keyword_only
 
@@ -13,7 +12,6 @@ __all__ = [
     "Batch",
     "ConditionalGAN",
     "Generated",
-    "PlayerOptimizers",
     "Supervised",
     "Trainer",
     "get",

@@ -11,8 +11,8 @@ from he2ihc_keras import models
 from he2ihc_keras.data.images import to_float
 from he2ihc_keras.engine import Engine
 from he2ihc_keras.layers.size_check import check_size
+from he2ihc_keras.optimizers import PlayerOptimizers
 from he2ihc_keras.tables import Rate
-from he2ihc_keras.trainers.optimizers import PlayerOptimizers
 
 
 class Batch(NamedTuple):

@@ -16,15 +16,14 @@ from he2ihc_keras.data.batches import (
 from he2ihc_keras.data.digests import relocated
 from he2ihc_keras.data.pairs import Pair, write_pairs_csv
 from he2ihc_keras.data.sample import SampleError, check_sizes
+from he2ihc_keras.engine.precision import resolve_precision
+from he2ihc_keras.optimizers import Adam, ConstantThenLinear
 from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.trainers import Trainer
 from he2ihc_keras.training import callbacks as cb
-from he2ihc_keras.training.adam import Adam
 from he2ihc_keras.training.checkpoints import last_checkpoint, restore
 from he2ihc_keras.training.lock import locked
-from he2ihc_keras.training.precision import resolve_precision
 from he2ihc_keras.training.run_folder import RunFolder
-from he2ihc_keras.training.schedules import ConstantThenLinear
 from he2ihc_keras.training.signals import Signals
 
 
@@ -58,17 +57,10 @@ def fit(
     run = RunFolder(Path(out))
     console = console or Console(quiet=True)
     with Signals() as signals:
-        return _fit(recipe, pairs, run, signals, console)
-
-
-def _fit(recipe, pairs, run, signals, console):
-    trainer = _prepare(recipe, pairs, console)
-    # The run folder says what "auto" came to: a resumed run computes the same way.
-    policy, _ = resolve_precision(recipe.fit.precision)
-    recipe = recipe.override({"fit.precision": policy})
-    with locked(run.lock):
-        run.create(recipe, list(pairs))
-        _train(trainer, recipe, pairs, run, None, signals, console)
+        training = _Training(recipe, pairs, run, console)
+        with locked(run.lock):
+            run.create(training.recipe, list(pairs))
+            training.go_on(signals)
     return run
 
 
@@ -106,21 +98,10 @@ def resume(
         with locked(run.lock):
             if pairs != recorded:
                 write_pairs_csv(run.pairs, pairs)
-            return _resume(recipe, pairs, run, signals, console)
-
-
-def _resume(recipe, pairs, run, signals, console):
-    run.remove_leftovers()
-    checkpoint, problems = last_checkpoint(run)
-    for problem in problems:
-        console.print(
-            f"{problem} The one before it is used.", style="yellow", soft_wrap=True
-        )
-    trainer = _prepare(recipe, pairs, console)
-    if checkpoint is not None:
-        restore(trainer, checkpoint)
-    console.print(f"Resuming after step {checkpoint.step if checkpoint else 0}.")
-    _train(trainer, recipe, pairs, run, checkpoint, signals, console)
+            run.remove_leftovers()
+            checkpoint = _last_whole(run, console)
+            training = _Training(recipe, pairs, run, console)
+            training.go_on(signals, checkpoint)
     return run
 
 
@@ -140,89 +121,120 @@ def build_trainer(recipe: Recipe, steps: int) -> Trainer:
     return trainer
 
 
-def _prepare(recipe, pairs, console):
-    """Everything that can go wrong before the first step."""
-    policy, reason = resolve_precision(recipe.fit.precision)
-    console.print(f"Precision: {policy} ({reason}).", highlight=False)
-    train, held_out = _split(pairs)
-    if not held_out:
-        raise ValueError("There is no validation pair. Set data.validation_fraction.")
-    steps = steps_per_epoch(train, recipe.fit.batch_size)
-    check_sizes([*train, *held_out], recipe.data)
-    keras.utils.set_random_seed(recipe.fit.seed)
-    engine.make_deterministic()
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        return build_trainer(recipe, steps)
-    finally:
-        keras.config.set_dtype_policy(before)
+class _Training:
+    """A recipe, its pairs and its networks, found to fit together."""
 
+    def __init__(self, recipe, pairs, run, console):
+        policy, reason = resolve_precision(recipe.fit.precision)
+        console.print(f"Precision: {policy} ({reason}).", highlight=False)
+        # The run folder says what "auto" came to: a resumed run computes the same way.
+        self.recipe = recipe.override({"fit.precision": policy})
+        self.run, self.console = run, console
+        self.train, self.held_out = _split(pairs)
+        self.steps = steps_per_epoch(self.train, recipe.fit.batch_size)
+        check_sizes([*self.train, *self.held_out], recipe.data)
+        self.trainer = self._seeded_trainer(policy)
 
-def _train(trainer, recipe, pairs, run, checkpoint, signals, console):
-    train, held_out = _split(pairs)
-    fit = recipe.fit
-    steps = steps_per_epoch(train, fit.batch_size)
-    position = cb.Position(steps)
-    if checkpoint is not None:
-        position = cb.Position(steps, checkpoint.step, checkpoint.history)
-    batches = validation_batches(
-        held_out,
-        recipe.data,
-        batch_size=fit.batch_size,
-        levels="levels" in trainer.needs,
-    )
-    validate = cb.Validate(batches)
-    checkpoints = cb.SaveCheckpoints(
-        position, run, trainer.staining_network, fit.checkpoint_minutes, checkpoint
-    )
-    checkpoints.renew_model()
-    progress = cb.ShowProgress(position, fit.epochs, console)
-    # In this order: what adds to the logs comes before what writes them.
-    callbacks = [
-        cb.CountSteps(position),
-        cb.StopOnNonFinite(position, run.checkpoints),
-        cb.LogLearningRates(),
-        validate,
-        cb.SavePanel(validate, run.samples, run.logs),
-        cb.SaveHistory(position, run.history, [m.name for m in trainer.metrics]),
-        cb.LogToTensorBoard(run.logs),
-        checkpoints,
-        progress,
-        cb.StopOnSignal(signals, checkpoints),
-    ]
-    with progress:
+    def _seeded_trainer(self, policy):
+        keras.utils.set_random_seed(self.recipe.fit.seed)
+        engine.make_deterministic()
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(policy)
         try:
-            _fit_from(trainer, recipe, train, batches, position, callbacks)
-        except SampleError:
-            checkpoints.save_within_epoch()
-            raise
+            return build_trainer(self.recipe, self.steps)
+        finally:
+            keras.config.set_dtype_policy(before)
 
+    def go_on(self, signals, checkpoint=None):
+        """Trains to the end, from the beginning or from a checkpoint."""
+        position = cb.Position(self.steps)
+        if checkpoint is not None:
+            restore(self.trainer, checkpoint)
+            position = cb.Position(self.steps, checkpoint.step, checkpoint.history)
+        checkpoints = cb.SaveCheckpoints(
+            position,
+            self.run,
+            self.trainer.staining_network,
+            self.recipe.fit.checkpoint_minutes,
+            checkpoint,
+        )
+        checkpoints.renew_model()
+        held_out = self._held_out_batches()
+        progress = cb.ShowProgress(position, self.recipe.fit.epochs, self.console)
+        callbacks = [
+            cb.CountSteps(position),
+            *self._watching(position, held_out),
+            checkpoints,
+            progress,
+            cb.StopOnSignal(signals, checkpoints),
+        ]
+        with progress:
+            try:
+                self._fit(position, held_out, callbacks)
+            except SampleError:
+                checkpoints.save_within_epoch()
+                raise
 
-def _fit_from(trainer, recipe, train, held_out, position, callbacks):
-    """Keras's `fit` from a position: first the rest of an epoch, then whole ones."""
-    fit = recipe.fit
-    while position.epoch < fit.epochs:
-        begun = position.step_in_epoch
-        batches = training_batches(
-            train,
-            recipe.data,
+    def _watching(self, position, held_out):
+        """In this order: what adds to the logs comes before what writes them."""
+        run, validate = self.run, cb.Validate(held_out)
+        terms = [metric.name for metric in self.trainer.metrics]
+        return [
+            cb.StopOnNonFinite(position, run.checkpoints),
+            cb.LogLearningRates(),
+            validate,
+            cb.SavePanel(validate, run.samples, run.logs),
+            cb.SaveHistory(position, run.history, terms),
+            cb.LogToTensorBoard(run.logs),
+        ]
+
+    def _fit(self, position, held_out, callbacks):
+        """Keras's `fit` from a position: the rest of an epoch, then whole ones."""
+        epochs = self.recipe.fit.epochs
+        while position.epoch < epochs:
+            begun = position.step_in_epoch
+            batches = self._training_batches(position.step)
+            with original_errors(batches, held_out):
+                self.trainer.fit(
+                    batches,
+                    initial_epoch=position.epoch,
+                    epochs=position.epoch + 1 if begun else epochs,
+                    steps_per_epoch=position.steps_per_epoch - begun,
+                    validation_data=held_out,
+                    callbacks=callbacks,
+                    shuffle=False,
+                    verbose=0,
+                )
+
+    def _training_batches(self, first_step):
+        fit = self.recipe.fit
+        return training_batches(
+            self.train,
+            self.recipe.data,
             batch_size=fit.batch_size,
             seed=fit.seed,
-            first_step=position.step,
-            levels="levels" in trainer.needs,
+            first_step=first_step,
+            levels="levels" in self.trainer.needs,
         )
-        with original_errors(batches, held_out):
-            trainer.fit(
-                batches,
-                initial_epoch=position.epoch,
-                epochs=position.epoch + 1 if begun else fit.epochs,
-                steps_per_epoch=position.steps_per_epoch - begun,
-                validation_data=held_out,
-                callbacks=callbacks,
-                shuffle=False,
-                verbose=0,
-            )
+
+    def _held_out_batches(self):
+        return validation_batches(
+            self.held_out,
+            self.recipe.data,
+            batch_size=self.recipe.fit.batch_size,
+            levels="levels" in self.trainer.needs,
+        )
+
+
+def _last_whole(run, console):
+    """The checkpoint to go on from, after a word about each that is damaged."""
+    checkpoint, problems = last_checkpoint(run)
+    for problem in problems:
+        console.print(
+            f"{problem} The one before it is used.", style="yellow", soft_wrap=True
+        )
+    console.print(f"Resuming after step {checkpoint.step if checkpoint else 0}.")
+    return checkpoint
 
 
 def _optimizer(adam, fit, steps):
@@ -236,4 +248,6 @@ def _split(pairs):
     train, held_out = (
         [pair for pair in pairs if pair.split == split] for split in ("train", "val")
     )
+    if not held_out:
+        raise ValueError("There is no validation pair. Set data.validation_fraction.")
     return train, held_out

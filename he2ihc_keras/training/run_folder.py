@@ -13,6 +13,7 @@ from he2ihc_keras.data.digests import with_digests
 from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.data.pairs import Pair, read_pairs_csv, write_pairs_csv
 from he2ihc_keras.recipe import Recipe
+from he2ihc_keras.training.lock import holder
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """While a process trains into the folder: which, and since when."""
-        return self.path / "training.lock"
+        """What a process holds while it trains into the folder; then it stays, free."""
+        return self.path / ".training.lock"
 
     def exists(self) -> bool:
         """Whether a run was begun here."""
@@ -81,7 +82,7 @@ class RunFolder:
 
     def others(self) -> list[Path]:
         """What lies here and is not of a start that was killed before it was a run."""
-        own = {self.pairs, self.versions, self.lock}
+        own = {self.pairs, self.versions, self.lock, holder(self.lock)}
         files = sorted(self.path.iterdir()) if self.path.exists() else []
         return [f for f in files if f not in own and not f.match(".*.tmp")]
 

@@ -1,6 +1,5 @@
 """A job script resubmits its own line: it begins the run, and later goes on with it."""
 
-import json
 import shutil
 
 import numpy as np
@@ -12,6 +11,7 @@ from he2ihc_keras.cli.train import _how_to_go_on, train
 from he2ihc_keras.data import phantom
 from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.training.checkpoints import load_checkpoint
+from he2ihc_keras.training.lock import locked
 
 OWN = """
 name = "own"
@@ -175,15 +175,14 @@ def test_line_to_go_on_with_imports_what_the_run_needs(finished):
 
 
 def test_folder_of_a_start_that_was_killed_is_taken(data, finished, tmp_path):
-    lock = {"host": "here", "process": 1, "since": "?", "began": "another boot 1"}
     (tmp_path / "pairs.csv").write_text("half")
     (tmp_path / "versions.json").write_text("{")
     (tmp_path / ".0f.tmp").touch()
     arguments = ("unet", "--data", data, *OPTIONS, "--out", tmp_path)
     assert "is not empty, it holds" in run(*arguments).output
-    (tmp_path / "training.lock").write_text(json.dumps(lock))
-    assert "in use" in refusal(*arguments)  # perhaps of another machine
-    (tmp_path / "training.lock").unlink()
+    with locked(tmp_path / ".training.lock"):
+        assert "in use" in refusal(*arguments)
+    (tmp_path / "training.json").write_text("{")
     ok(*arguments)
     assert_same_end(tmp_path, finished)
     assert {p.name for p in tmp_path.iterdir()} == {p.name for p in finished.iterdir()}
@@ -213,6 +212,7 @@ def test_phantom_of_a_killed_start_is_used_if_it_is_the_same(own, tmp_path):
     before = content(tmp_path)
     other = ("--seed", 1, "--out", tmp_path)
     assert "is not the phantom of this recipe" in refusal(own / "own.toml", *other)
+    (tmp_path / ".training.lock").unlink()
     assert content(tmp_path) == before
     ok(own / "own.toml", "--out", tmp_path)
     assert before.items() <= content(tmp_path).items()

@@ -60,7 +60,7 @@ def test_run_folder_is_enough_to_run_again(trained, data):
     out, _ = trained
     expected = {"recipe.toml", "versions.json", "pairs.csv", "model.keras"}
     expected |= {"checkpoints", "history.csv", "logs", "samples"}
-    expected |= {"scores.csv", "scores.json"}
+    expected |= {"scores.csv", "scores.json", ".training.lock"}
     assert {path.name for path in out.iterdir()} == expected
     recipe = Recipe.load(out / "recipe.toml")
     assert recipe.networks["generator"].options["filters"] == 4
@@ -261,7 +261,7 @@ def test_run_is_stopped_at_any_moment_and_says_how_to_go_on(
     assert f"Go on with: he2ihc-keras train --out {out} --resume" in output
     assert "Stopped" in errors and "Traceback" not in errors
     assert made == "recipe.toml" or list(out.glob("checkpoints/*.npz"))
-    assert not (out / "training.lock").exists()
+    assert not (out / "training.json").exists()
 
 
 @pytest.mark.slow

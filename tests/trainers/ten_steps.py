@@ -10,8 +10,8 @@ import numpy as np
 from keras import ops
 
 from he2ihc_keras import models
+from he2ihc_keras.optimizers import Adam
 from he2ihc_keras.trainers import ConditionalGAN
-from he2ihc_keras.training import Adam
 
 OPTIMIZERS = {"adam": lambda: Adam(2e-4), "sgd": lambda: keras.optimizers.SGD(1e-2)}
 

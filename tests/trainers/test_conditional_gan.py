@@ -4,8 +4,8 @@ import pytest
 
 from he2ihc_keras import losses
 from he2ihc_keras.models import patchgan, unet
+from he2ihc_keras.optimizers import Adam
 from he2ihc_keras.trainers import ConditionalGAN
-from he2ihc_keras.training import Adam
 from helpers import random_images
 
 

@@ -14,9 +14,9 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 from he2ihc_keras.models import patchgan, pyramid_pix2pix
+from he2ihc_keras.optimizers import Adam
 from he2ihc_keras.trainers import ConditionalGAN
-from he2ihc_keras.training import Adam
-from helpers import load_pytorch, reference, to_channels_last
+from helpers import load_pytorch, reference, run_python, to_channels_last
 
 pytestmark = pytest.mark.backends
 
@@ -84,12 +84,23 @@ def test_the_reference_moves_its_weights_further_than_the_tolerance():
 
 @pytest.mark.slow
 def test_nine_blocks_stay_near_the_authors():
+    # At the threads of a user: at the one of a test's process a loss is 1.2e-5 off.
+    code = """
+    import sys
+
+    sys.path[:0] = sys.argv[1:]
+    import test_reference
+
+    test_reference.check_nine_blocks()
+    """
+    here = Path(__file__).parent
+    run_python(code, here, here.parent, threads="all")
+
+
+def check_nine_blocks():
     def read(prefix):
         return reference(f"training/{prefix}".removesuffix("/"))
 
     gan, losses = three_steps(9, read)
-    expected = read("")["losses"]
-    assert_allclose(losses[:1], expected[:1], rtol=1e-5)
-    # With another number of threads one loss of the third step is 1.2e-5 off.
-    assert_allclose(losses, expected, rtol=1e-4)
+    assert_allclose(losses, read("")["losses"], rtol=1e-5)
     assert_weights(gan, networks("after", 9, read), atol=1e-3)

@@ -6,8 +6,9 @@ import pytest
 from keras import layers
 
 from he2ihc_keras.models import patchgan, pyramid_pix2pix
+from he2ihc_keras.optimizers import Adam
 from he2ihc_keras.trainers import ConditionalGAN, Supervised
-from he2ihc_keras.training import Adam, RunFolder
+from he2ihc_keras.training import RunFolder
 from he2ihc_keras.training.callbacks import CountSteps, Position, SaveCheckpoints
 from he2ihc_keras.training.checkpoints import (
     last_checkpoint,

@@ -87,9 +87,9 @@ def test_run_killed_inside_an_epoch_resumes_bit_for_bit(
     data, kind, uninterrupted, tmp_path
 ):
     stop_after(8, signal.SIGKILL, data, tmp_path, kind)
-    assert (tmp_path / "training.lock").exists()
+    assert (tmp_path / "training.json").exists()
     assert "Resuming after step" in finish("resume", data, tmp_path, kind)
-    assert not (tmp_path / "training.lock").exists()
+    assert not (tmp_path / "training.json").exists()
     assert_same_run(tmp_path, uninterrupted)
 
 

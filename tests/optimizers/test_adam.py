@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from he2ihc_keras.training import Adam
+from he2ihc_keras.optimizers import Adam
 from helpers import to_numpy
 
 pytestmark = pytest.mark.backends

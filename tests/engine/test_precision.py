@@ -1,7 +1,8 @@
 import pytest
 
 from he2ihc_keras import engine
-from he2ihc_keras.training import precision, resolve_precision
+from he2ihc_keras.engine import precision
+from he2ihc_keras.engine.precision import resolve_precision
 from helpers import refusal
 
 

@@ -1,7 +1,7 @@
 import keras
 import pytest
 
-from he2ihc_keras.training import ConstantThenLinear
+from he2ihc_keras.optimizers import ConstantThenLinear
 
 
 def rates(epochs, decay_epochs, steps=3):
