@@ -70,6 +70,19 @@ def test_links_of_the_readme_lead_somewhere():
     assert [link for link in ours if not (ROOT / link).exists()] == []
 
 
+DOCUMENTS = (*ROOT.glob("*.md"), *ROOT.glob("zoo/*.md"))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_files_that_a_document_names_are_there(document):
+    named = re.findall(
+        r"(?:tests|examples|he2ihc_keras)/[\w./]*\w", document.read_text("utf-8")
+    )
+    # `x` is the reader's own
+    ours = [name for name in named if not re.search(r"\bx\b|_x\b", name)]
+    assert [name for name in ours if not (ROOT / name).exists()] == []
+
+
 def test_every_example_is_run():
     examples = {path.name for path in (ROOT / "examples").glob("*.py")}
     assert examples == {*EXAMPLES, *STUDIES}

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 
+from he2ihc_keras.data.readers import readers
 from he2ihc_keras.data.sample import Samples
-from he2ihc_keras.data.sizes import readers
 
 _BATCHES_AHEAD = 2
 

@@ -2,12 +2,11 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from he2ihc_keras.data.pairs import Pair
-from he2ihc_keras.data.sizes import readers
+from he2ihc_keras.data.readers import Progress, of_each
 
 _SHOWN = 3
 
@@ -21,9 +20,7 @@ def with_digest(pair: Pair) -> Pair:
     return dataclasses.replace(pair, he_sha256=he, ihc_sha256=ihc)
 
 
-def with_digests(
-    pairs: Sequence[Pair], *, progress: Callable[[int, int], None] | None = None
-) -> list[Pair]:
+def with_digests(pairs: Sequence[Pair], *, progress: Progress = None) -> list[Pair]:
     """As `with_digest`, of many pairs at a time.
 
     Args:
@@ -33,21 +30,14 @@ def with_digests(
     Raises:
         OSError: If a file cannot be read.
     """
-    done = []
-    # hashlib works without Python's lock.
-    with ThreadPoolExecutor(readers()) as pool:
-        for pair in pool.map(with_digest, pairs):
-            done.append(pair)
-            if progress:
-                progress(len(done), len(pairs))
-    return done
+    return of_each(with_digest, pairs, progress)
 
 
 def relocated(
     recorded: Sequence[Pair],
     found: Sequence[Pair],
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = None,
 ) -> list[Pair]:
     """Recorded pairs where they lie now, in their order, if they are the same.
 

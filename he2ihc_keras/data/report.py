@@ -6,8 +6,7 @@ the first.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from he2ihc_keras.data.digests import with_digest
 from he2ihc_keras.data.find import SHOWN, Finding, scan, shortened
 from he2ihc_keras.data.images import read_image
 from he2ihc_keras.data.pairs import LEVELS, SPLITS, Pair, read_pair, size_text
-from he2ihc_keras.data.sizes import readers, too_small
+from he2ihc_keras.data.readers import Progress, of_each
+from he2ihc_keras.data.sizes import too_small
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def inspect(
     resize: bool = False,
     validation_fraction: float = 0.1,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = None,
 ) -> DataReport:
     """Decode every image of a data folder and report all that is wrong with it.
 
@@ -98,7 +98,7 @@ def inspect(
         ValueError: If no layout, or more than one, is recognised.
     """
     finding = scan(Path(root), validation_fraction, seed)
-    looks = _look_at_all(finding.pairs, progress)
+    looks = of_each(_look, finding.pairs, progress)
     problems = [*finding.problems, *_no_training_pairs(finding)]
     problems += [problem for look in looks for problem in look.problems]
     problems += _leakage(finding.pairs, looks)
@@ -118,19 +118,6 @@ class _Look:
     size: tuple[int, int] | None = None
     digest: bytes | None = None
     problems: tuple[str, ...] = ()
-
-
-def _look_at_all(
-    pairs: Sequence[Pair], progress: Callable[[int, int], None] | None
-) -> list[_Look]:
-    looks = []
-    # Pillow decodes, and hashlib hashes, without Python's lock.
-    with ThreadPoolExecutor(readers()) as pool:
-        for look in pool.map(_look, pairs):
-            looks.append(look)
-            if progress:
-                progress(len(looks), len(pairs))
-    return looks
 
 
 def _look(pair: Pair) -> _Look:

@@ -6,6 +6,7 @@ the stream that has been running for k steps, and the samples `rank + world * k`
 of `world` shards. Feeders make batches of samples, and decide nothing.
 """
 
+import abc
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ def check_sizes(pairs: Sequence[Pair], data: Data) -> None:
         raise ValueError(shortened(problems[:SHOWN], len(problems), "\n"))
 
 
-class Samples:
+class Samples(abc.ABC):
     """What feeders take batches from: `samples(number)`, pure and without state.
 
     Calling it gives `(he, ihc, level)`: two patches, uint8 `(patch_size, patch_size,
@@ -68,13 +69,13 @@ class Samples:
             he = augment.photometric(he, self.changes(number))
         return he, ihc, level
 
+    @abc.abstractmethod
     def patches(self, number: int) -> tuple[np.ndarray, np.ndarray, int]:
         """The sample before the photometric changes."""
-        raise NotImplementedError
 
     def changes(self, number: int) -> np.ndarray:
         """Photometric changes of the sample's H&E, as `augment.photometric` takes."""
-        raise NotImplementedError
+        return augment.changes(np.zeros(augment.DRAWS), 0.0)
 
 
 @dataclass(frozen=True)

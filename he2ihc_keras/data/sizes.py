@@ -1,18 +1,12 @@
 """Pairs that are too small to be cut into patches."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from he2ihc_keras.data.images import image_size
 from he2ihc_keras.data.pairs import Pair, size_text
+from he2ihc_keras.data.readers import of_each
 
 Size = tuple[int, int]
-
-
-def readers() -> int:
-    """How many threads read images: Pillow decodes without Python's lock."""
-    return min(max(2, os.cpu_count() or 1), 16)
 
 
 def too_small(
@@ -56,8 +50,7 @@ def pair_sizes(pairs: Sequence[Pair]) -> list[Size]:
     Raises:
         ValueError: If a file cannot be opened.
     """
-    with ThreadPoolExecutor(readers()) as pool:
-        return list(pool.map(_size, pairs))
+    return of_each(_size, pairs)
 
 
 def _size(pair: Pair) -> Size:

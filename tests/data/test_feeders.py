@@ -18,8 +18,8 @@ from he2ihc_keras.data.batches import (
 from he2ihc_keras.data.images import write_image
 from he2ihc_keras.data.options import Data
 from he2ihc_keras.data.pairs import Pair
+from he2ihc_keras.data.readers import readers
 from he2ihc_keras.data.sample import HeldOutSamples, SampleError, TrainingSamples
-from he2ihc_keras.data.sizes import readers
 from helpers import refusal, write_pairs
 
 pytestmark = pytest.mark.backends
