@@ -171,9 +171,12 @@ class _Training:
         with progress:
             try:
                 self._fit(position, held_out, callbacks)
-            except SampleError:
+            except SampleError as error:
                 checkpoints.save_within_epoch()
-                raise
+                raise SampleError(
+                    f"{error} What was trained is saved: put the file back, as it was, "
+                    "and resume the run."
+                ) from error
 
     def _watching(self, position, held_out):
         """In this order: what adds to the logs comes before what writes them."""

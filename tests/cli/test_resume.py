@@ -61,13 +61,6 @@ def content(folder):
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "phantom"
-    phantom.write_phantom(root, 16, size=48)
-    return root
-
-
-@pytest.fixture(scope="module")
 def finished(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "run"
     assert "Resuming" not in ok("unet", "--data", data, *OPTIONS, "--out", out)

@@ -41,13 +41,6 @@ def small(model):
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "phantom"
-    phantom.write_phantom(root, 16, size=48)
-    return root
-
-
-@pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "unet"
     arguments = ("--out", out, "--epochs", 2, "--patch-size", 32, *small("unet"))

@@ -50,4 +50,7 @@ def test_image_lost_during_training_is_named(tmp_path, split):
     with ThreadPoolExecutor() as pool:
         pool.submit(lose)
         message = refusal(training.fit, RECIPE, pairs, run.path, error=SampleError)
-    assert message == f"{lost} does not exist."
+    assert message == (
+        f"{lost} does not exist. What was trained is saved: put the file back, as it "
+        "was, and resume the run."
+    )
