@@ -34,16 +34,23 @@ _PANEL_ROWS = 4
 
 
 class Position:
-    """Where a run is: steps done, and the rows of its history."""
+    """Where a run is.
 
-    def __init__(self, steps_per_epoch: int, step: int = 0, history=()):
+    Attributes:
+        step: Steps done.
+        history: A row for each epoch that is over.
+        logs: Of an epoch whose steps are done, and that has not been validated yet.
+    """
+
+    def __init__(self, steps_per_epoch: int, step: int = 0, history=(), logs=None):
         self.steps_per_epoch = steps_per_epoch
         self.step = step
         self.history = list(history)
+        self.logs = logs
 
     @property
     def epoch(self) -> int:
-        """Epochs finished."""
+        """Epochs whose steps are done."""
         return self.step // self.steps_per_epoch
 
     @property
@@ -53,7 +60,7 @@ class Position:
 
 
 class CountSteps(keras.callbacks.Callback):
-    """Moves the position; the first of the callbacks."""
+    """Moves the position; before those that ask for it."""
 
     def __init__(self, position: Position):
         super().__init__()
@@ -61,6 +68,9 @@ class CountSteps(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.position.step += 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.position.logs = {name: float(value) for name, value in logs.items()}
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
@@ -89,30 +99,36 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
 
 class Validate(keras.callbacks.Callback):
-    """Stains the held-out pairs after each epoch; adds PSNR and SSIM to the logs.
+    """Looks at the held-out pairs after each epoch: adds losses, PSNR and SSIM to logs.
 
-    They are those of the scoring room (`measures`): uint8, mean of per-image values.
-    Losses of the held-out pairs are Keras's own validation, with the trainer's `step`.
+    PSNR and SSIM are those of the scoring room (`measures`): uint8, mean of per-image
+    values. Losses are those of the trainer's `step`.
 
     Args:
         batches: Held-out batches `(he, ihc)` or `(he, ihc, level)`, once.
+        stop_if_asked: Called before each batch.
 
     Attributes:
         samples: The first rows `(he, ihc, fake_ihc)`, uint8, for the panel.
     """
 
-    def __init__(self, batches):
+    def __init__(self, batches, stop_if_asked=lambda: None):
         super().__init__()
         self.batches = batches
+        self.stop_if_asked = stop_if_asked
         self.samples = []
 
     def on_epoch_end(self, epoch, logs=None):
-        scores, self.samples = [], []
-        for he, ihc, *_ in self.batches:
+        scores, losses, self.samples = [], {}, []
+        self.model.reset_metrics()
+        for he, ihc, *level in self.batches:
+            self.stop_if_asked()
+            losses = self.model.test_on_batch(he, ihc, *level, return_dict=True)
             fake_ihc = self.model.predict_on_batch(he)
             rows = list(zip(*map(_as_uint8, (he, ihc, fake_ihc)), strict=True))
             scores += [[f(ihc, fake) for f in _MEASURES] for _, ihc, fake in rows]
             self.samples += rows[: _PANEL_ROWS - len(self.samples)]
+        logs.update({f"val_{name}": float(value) for name, value in losses.items()})
         psnr, ssim = np.mean(scores, axis=0)
         logs["val_psnr"], logs["val_ssim"] = float(psnr), float(ssim)
 
@@ -128,6 +144,8 @@ def _as_uint8(images):
 
 class LogLearningRates(keras.callbacks.Callback):
     """Adds the learning rate of each player to the logs of an epoch."""
+
+    rates = {}
 
     def on_epoch_begin(self, epoch, logs=None):
         # The rate of the epoch's steps; at its end the schedule is in the next one.
@@ -189,6 +207,7 @@ class SaveHistory(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         row = {name: float(logs[name]) for name in sorted(logs, key=self._place)}
         self.position.history.append({"epoch": epoch + 1, **row})
+        self.position.logs = None
         with whole_file(self.path) as temporary, open(temporary, "w") as file:
             writer = csv.DictWriter(file, list(self.position.history[-1]))
             writer.writeheader()
@@ -229,7 +248,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         is_due = time.monotonic() - self.saved_at > 60 * self.minutes
         if is_due:
-            self.save_within_epoch()
+            self.save_what_is_done()
 
     def on_epoch_end(self, epoch, logs=None):
         # The model last: of a run killed in between it is made again (`renew_model`).
@@ -240,12 +259,13 @@ class SaveCheckpoints(keras.callbacks.Callback):
         """Whether there are steps that no checkpoint holds."""
         return self.position.step != self.saved_step
 
-    def save_within_epoch(self) -> None:
+    def save_what_is_done(self) -> None:
         """Writes a checkpoint of the steps since the last one, if there are any.
 
-        Not after the last step of an epoch, whose checkpoint holds its validation too.
+        Not between the last step of an epoch and its end, which knows its losses.
         """
-        if self.has_unsaved() and self.position.step_in_epoch:
+        is_at_a_step = self.position.step_in_epoch or self.position.logs is not None
+        if self.has_unsaved() and is_at_a_step:
             self._save()
 
     def renew_model(self) -> None:
@@ -270,9 +290,9 @@ class SaveCheckpoints(keras.callbacks.Callback):
                 named.unlink(missing_ok=True)
 
     def _save(self):
-        step = self.position.step
-        save_checkpoint(self.run.checkpoints, self.model, step, self.position.history)
-        self.saved_at, self.saved_step = time.monotonic(), step
+        at = self.position
+        save_checkpoint(self.run.checkpoints, self.model, at.step, at.history, at.logs)
+        self.saved_at, self.saved_step = time.monotonic(), at.step
 
 
 class StopOnSignal(keras.callbacks.Callback):
@@ -291,14 +311,18 @@ class StopOnSignal(keras.callbacks.Callback):
         self.signals.has_unsaved = self.checkpoints.has_unsaved
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.signals.received is None:
-            return
-        self.checkpoints.save_within_epoch()
-        if not self.checkpoints.has_unsaved():
-            raise Interrupted(self.signals.received, self.checkpoints.saved_step)
+        self.stop_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.on_train_batch_end(epoch)
+        self.stop_if_asked()
+
+    def stop_if_asked(self) -> None:
+        """Raises `Interrupted` where a signal came, once all steps are saved."""
+        if self.signals.received is None:
+            return
+        self.checkpoints.save_what_is_done()
+        if not self.checkpoints.has_unsaved():
+            raise Interrupted(self.signals.received, self.checkpoints.saved_step)
 
 
 class ShowProgress(keras.callbacks.Callback):

@@ -42,12 +42,14 @@ class Checkpoint:
     Attributes:
         step: Steps done since the beginning of the run.
         history: One row of `history.csv` per finished epoch.
+        logs: Of an epoch whose steps are done and that was not validated, or `None`.
         backend: The backend of Keras that made it.
         arrays: Value of each variable, by `variables` of the trainer.
     """
 
     step: int
     history: list[dict[str, float]]
+    logs: dict[str, float] | None
     backend: str
     arrays: dict[str, np.ndarray]
 
@@ -112,19 +114,29 @@ def _to_numpy(variable):
     return array.astype("float32") if array.dtype.kind == "V" else array
 
 
-def save_checkpoint(folder: Path, trainer: keras.Model, step: int, history) -> Path:
+def save_checkpoint(
+    folder: Path, trainer: keras.Model, step: int, history, logs=None
+) -> Path:
     """Writes a checkpoint, whole or not at all, and drops all but the last two.
-
-    Raises:
-        FloatingPointError: If a variable is not finite; older checkpoints stay.
 
     A zip file of arrays: each member carries a checksum and the list of members stands
     at the end, so a torn or rotten file shows itself when it is read.
+
+    Args:
+        folder: Where it is written.
+        trainer: Whose variables it holds.
+        step: As in `Checkpoint`, and so are `history` and `logs`.
+        history: Rows of finished epochs.
+        logs: Of an epoch that was not validated.
+
+    Raises:
+        FloatingPointError: If a variable is not finite; older checkpoints stay.
     """
     arrays = finite_arrays(trainer, step, folder)
     meta = {
         "step": step,
         "history": history,
+        "logs": logs,
         "backend": keras.backend.backend(),
         "variables": len(arrays),
     }
@@ -150,7 +162,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         meta = json.loads(str(arrays.pop(_META)))
         if len(arrays) != meta["variables"]:
             raise ValueError(f"{len(arrays)} variables of {meta['variables']} are left")
-        return Checkpoint(meta["step"], meta["history"], meta["backend"], arrays)
+        told = {key: meta[key] for key in ("step", "history", "logs", "backend")}
+        return Checkpoint(**told, arrays=arrays)
 
 
 def read_zip(path: Path) -> io.BytesIO:

@@ -150,7 +150,8 @@ class _Training:
         position = cb.Position(self.steps)
         if checkpoint is not None:
             restore(self.trainer, checkpoint)
-            position = cb.Position(self.steps, checkpoint.step, checkpoint.history)
+            at = checkpoint.step, checkpoint.history, checkpoint.logs
+            position = cb.Position(self.steps, *at)
         checkpoints = cb.SaveCheckpoints(
             position,
             self.run,
@@ -161,30 +162,28 @@ class _Training:
         checkpoints.renew_model()
         held_out = self._held_out_batches()
         progress = cb.ShowProgress(position, self.recipe.fit.epochs, self.console)
-        callbacks = [
-            cb.CountSteps(position),
-            *self._watching(position, held_out),
-            checkpoints,
-            progress,
-            cb.StopOnSignal(signals, checkpoints),
-        ]
+        stop = cb.StopOnSignal(signals, checkpoints)
+        validate = cb.Validate(held_out, stop.stop_if_asked)
+        watching = self._watching(position, validate)
+        callbacks = [*watching, checkpoints, progress, stop]
         with progress:
             try:
                 self._fit(position, held_out, callbacks)
             except SampleError as error:
-                checkpoints.save_within_epoch()
+                checkpoints.save_what_is_done()
                 raise SampleError(
                     f"{error} What was trained is saved: put the file back, as it was, "
                     "and resume the run."
                 ) from error
 
-    def _watching(self, position, held_out):
+    def _watching(self, position, validate):
         """In this order: what adds to the logs comes before what writes them."""
-        run, validate = self.run, cb.Validate(held_out)
+        run = self.run
         terms = [metric.name for metric in self.trainer.metrics]
         return [
-            cb.StopOnNonFinite(position, run.checkpoints),
             cb.LogLearningRates(),
+            cb.CountSteps(position),
+            cb.StopOnNonFinite(position, run.checkpoints),
             validate,
             cb.SavePanel(validate, run.samples, run.logs),
             cb.SaveHistory(position, run.history, terms),
@@ -194,6 +193,10 @@ class _Training:
     def _fit(self, position, held_out, callbacks):
         """Keras's `fit` from a position: the rest of an epoch, then whole ones."""
         epochs = self.recipe.fit.epochs
+        if position.logs is not None:
+            rest = keras.callbacks.CallbackList(callbacks, model=self.trainer)
+            with original_errors(held_out):
+                rest.on_epoch_end(position.epoch - 1, position.logs)
         while position.epoch < epochs:
             begun = position.step_in_epoch
             batches = self._training_batches(position.step)
@@ -203,7 +206,6 @@ class _Training:
                     initial_epoch=position.epoch,
                     epochs=position.epoch + 1 if begun else epochs,
                     steps_per_epoch=position.steps_per_epoch - begun,
-                    validation_data=held_out,
                     callbacks=callbacks,
                     shuffle=False,
                     verbose=0,

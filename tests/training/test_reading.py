@@ -1,14 +1,12 @@
 """Runs whose pairs do not fit the recipe, or are lost while it trains."""
 
-import time
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from he2ihc_keras import training
 from he2ihc_keras.data import SampleError
 from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.training import RunFolder
+from he2ihc_keras.training.callbacks import Validate
 from helpers import refusal, write_pairs
 
 pytestmark = pytest.mark.backends
@@ -37,20 +35,28 @@ def test_pairs_too_small_for_a_patch_are_refused_before_the_run_begins(tmp_path,
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
-def test_image_lost_during_training_is_named(tmp_path, split):
+def test_image_lost_in_training_costs_no_step(tmp_path, monkeypatch, split):
     pairs = write_pairs(tmp_path, 2) + write_pairs(tmp_path, 2, split="val")
+    recipe = RECIPE.override({"fit.epochs": 12})
+    whole = training.fit(recipe, pairs, tmp_path / "whole")
     lost = next(pair.he for pair in pairs if pair.split == split)
+    content, validate = lost.read_bytes(), Validate.on_epoch_end
+
+    def lose_and_validate(self, epoch, logs=None):
+        if epoch == 1:
+            lost.unlink()
+        validate(self, epoch, logs)
+
     run = RunFolder(tmp_path / "run")
-
-    def lose():
-        while not run.history.exists():
-            time.sleep(0.01)
-        lost.unlink()
-
-    with ThreadPoolExecutor() as pool:
-        pool.submit(lose)
-        message = refusal(training.fit, RECIPE, pairs, run.path, error=SampleError)
+    monkeypatch.setattr(Validate, "on_epoch_end", lose_and_validate)
+    message = refusal(training.fit, recipe, pairs, run.path, error=SampleError)
     assert message == (
         f"{lost} does not exist. What was trained is saved: put the file back, as it "
         "was, and resume the run."
     )
+    assert run.last_step() >= 4
+    assert split == "train" or len(run.history.read_text().splitlines()) == 2
+    lost.write_bytes(content)
+    monkeypatch.undo()
+    training.resume(run.path)
+    assert run.history.read_text() == whole.history.read_text()
