@@ -28,11 +28,13 @@ def chosen() -> str:
     return os.environ.get(_VARIABLE) or BACKENDS[0]
 
 
-def start_keras(*, needs: str | None = None) -> None:
+def start_keras(*, needs: str | None = None, saves: bool = False) -> None:
     """Imports the backend, without the lines that TensorFlow prints as it is loaded.
 
     Args:
         needs: The only backend that will do.
+        saves: Whether models are made and written. Keras imports TensorFlow for that
+            where it is installed, whatever the backend.
 
     Raises:
         click.ClickException: If it is unknown, not installed, or another is needed.
@@ -42,8 +44,13 @@ def start_keras(*, needs: str | None = None) -> None:
     os.environ[_VARIABLE] = backend
     # Its compiled code writes them before any of its log levels count.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silent_errors() if backend == "tensorflow" else contextlib.nullcontext():
-        importlib.import_module(backend)
+    if saves and importlib.util.find_spec("tensorflow"):
+        backends = {backend, "tensorflow"}
+    else:
+        backends = {backend}
+    with _silent_errors() if "tensorflow" in backends else contextlib.nullcontext():
+        for name in backends:
+            importlib.import_module(name)
 
 
 def _choose(context, parameter, value):

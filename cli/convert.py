@@ -39,7 +39,7 @@ def convert(weights, out, dropout):
       he2ihc-keras score pyramid_pix2pix_bci.keras --data BCI_dataset
     """
     consoles.check_writable(out)
-    start_keras()
+    start_keras(saves=True)
     from he2ihc_keras import export
 
     try:

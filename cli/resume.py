@@ -58,7 +58,9 @@ def _differences(stored, model, options, *, is_quick):
     recipe = stored if model is None else recipes.named(model)
     recipe = recipe.quick() if is_quick and model is not None else recipe
     has, asked = _keys(stored), _keys(recipes.with_options(recipe, **options))
-    asks = {} if model is None else _of_model(model, asked)
+    # What an option changed, itself or with the network that it named, is the option's.
+    own = {k: v for k, v in _keys(recipe).items() if k in asked and asked[k] == v}
+    asks = {} if model is None else _of_model(model, own)
     asks |= {key: (flag, asked.get(key)) for key, flag in _flags(options).items()}
     return [
         f"{what}: the run has {_in_words(has.get(key))}, received {_in_words(value)}."
@@ -75,33 +77,25 @@ def _of_model(model, keys):
 
 def _flags(options):
     """The key of each option that was given, and how it was given."""
-    from he2ihc_keras.recipe.settings import nested
+    from he2ihc_keras.recipe.settings import leaves, nested
 
     flags = {
         key: f"--{name.replace('_', '-')}"
         for name, key in recipes.KEYS.items()
         if options[name] is not None
     }
-    for key in _leaves(nested(recipes.parsed(options["settings"]))):
+    for key in leaves(nested(recipes.parsed(options["settings"]))):
         flags.setdefault(key, f"--set {key}")
     return flags
 
 
 def _keys(recipe):
     """Values by dotted key, as a run's file has them; not those of the quick start."""
+    from he2ihc_keras.recipe.settings import leaves
+
     tables = tomllib.loads(recipe.to_toml())
     tables.pop("quick_start", None)
-    return _leaves(tables)
-
-
-def _leaves(tables, prefix=""):
-    leaves = {}
-    for key, value in tables.items():
-        if isinstance(value, dict):
-            leaves |= _leaves(value, f"{prefix}{key}.")
-        else:
-            leaves[prefix + key] = value
-    return leaves
+    return leaves(tables)
 
 
 def _in_words(value):

@@ -89,7 +89,7 @@ def train(model, data, out, modules, resume, dry_run, **options):
       he2ihc-keras train --out runs/unet --resume
       he2ihc-keras train --data /scratch/BCI --out runs/unet --resume
     """
-    start_keras()
+    start_keras(saves=True)
     console = consoles.stdout()
     _import(modules)
     if resume and out is None:
@@ -106,11 +106,13 @@ def _import(modules):
     for name in modules:
         try:
             importlib.import_module(name)
-        except ImportError as error:
+        except (ImportError, TypeError, ValueError) as error:
             raise click.ClickException(
                 f"--import {name}: {error}. Give the name of a module, without .py, "
                 "that Python finds from here."
             ) from error
+        except SyntaxError as error:
+            raise click.ClickException(f"--import {name}: {error}.") from error
 
 
 # A new run
@@ -171,7 +173,8 @@ def _describe(recipe, pairs, phantom, out, console):
     steps = steps_per_epoch(train_pairs, recipe.fit.batch_size) if pairs else 1
     trainer = training.build_trainer(recipe, steps)
     console.print(recipe.to_toml(), markup=False)
-    console.print(f"Weights: {trainer.count_params():,}")
+    weights = sum(getattr(trainer, role).count_params() for role in trainer.roles)
+    console.print(f"Weights: {weights:,}")
     console.print(f"Precision: {policy} ({reason})")
     if pairs:
         console.print(f"Steps: {steps} an epoch, {steps * recipe.fit.epochs} in all")

@@ -326,15 +326,39 @@ def test_unknown_key_is_named_beside_the_known_and_the_nearest(key, message):
     assert refusal(unet().override, {key: 1}) == f"Unknown {message}"
 
 
-def test_quick_start_with_an_unknown_key_is_refused():
-    recipe = unet(quick_start={"networks": {"generator": {"ngf": 4}}})
-    assert refusal(recipe.quick) == (
-        f"Unknown key `networks.generator.ngf`. Known: {NETWORK}."
-    )
-    assert refusal(unet, quick_start={"phantom": {"pair": 4}}) == (
-        "Unknown key `quick_start.phantom.pair`. Known: quick_start.phantom.pairs, "
-        "quick_start.phantom.size. Did you mean 'quick_start.phantom.pairs'?"
-    )
+@pytest.mark.parametrize(
+    ("quick_start", "message"),
+    [
+        (
+            {"networks": {"generator": {"ngf": 4}}},
+            f"[quick_start]: Unknown key `networks.generator.ngf`. Known: {NETWORK}.",
+        ),
+        (
+            {"fits": {}},
+            "[quick_start]: Unknown key `fits`. Known: name, trainer, networks, "
+            "optimizer, data, fit, quick_start. Did you mean 'fit'?",
+        ),
+        (
+            {"networks": 3},
+            "[quick_start]: `[networks]` must be a table. Received: 3.",
+        ),
+        (
+            {"phantom": {"pair": 4}},
+            "Unknown key `quick_start.phantom.pair`. Known: quick_start.phantom.pairs, "
+            "quick_start.phantom.size. Did you mean 'quick_start.phantom.pairs'?",
+        ),
+    ],
+)
+def test_wrong_quick_start_is_refused_when_the_recipe_is_read(quick_start, message):
+    kind = TypeError if quick_start == {"networks": 3} else ValueError
+    assert refusal(unet, quick_start=quick_start, error=kind) == message
+
+
+def test_quick_start_gives_way_with_the_network_that_it_was_of():
+    recipe = unet(quick_start={"networks": {"generator": {"depth": 2}}})
+    assert recipe.override({"fit.epochs": 2}).quick_start == recipe.quick_start
+    other = recipe.override({"networks.generator.name": "pyramid_pix2pix"})
+    assert other.quick_start == {}
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def read_trainer(
 ) -> tuple[Choice, Mapping[str, str], tuple[str, ...]]:
     """The trainer, the kind of network of each of its roles, and its players."""
     name = _name(sections.trainer, "trainer", trainers.names())
-    if of_run and name not in trainers.names():
+    if of_run and not trainers.is_loaded(name):
         options = {k: _frozen(v) for k, v in sections.trainer.items() if k != "name"}
         roles = dict.fromkeys(sections.networks, "")
         return Choice(name, options), roles, tuple(sections.optimizer)

@@ -58,8 +58,8 @@ class Recipe:
 
         Args:
             tables: Plain values, as TOML holds them.
-            of_run: Take a trainer that is not known here as it stands: who stains with
-                its run does not need it.
+            of_run: Take a trainer from outside as it stands: who stains with its run
+                does not need it.
 
         Raises:
             ValueError: If a key is unknown, missing, or out of its range.
@@ -67,9 +67,7 @@ class Recipe:
         """
         sections = Sections(**version_0_1.converted(tables))
         trainer, roles, players = read_trainer(sections, of_run=of_run)
-        if phantom := sections.quick_start.get("phantom"):
-            read(Phantom, phantom, "quick_start.phantom")
-        return cls(
+        recipe = cls(
             sections.name,
             trainer,
             {role: read_network(sections, role, kind) for role, kind in roles.items()},
@@ -79,6 +77,16 @@ class Recipe:
             sections.quick_start,
             "0.1" if version_0_1.is_of_0_1(tables) else "0.2",
         )
+        if sections.quick_start and not of_run:
+            recipe._check_quick_start()
+        return recipe
+
+    def _check_quick_start(self):
+        if phantom := self.quick_start.get("phantom"):
+            read(Phantom, phantom, "quick_start.phantom")
+        with _naming("[quick_start]"):
+            tables = self._changed_tables(self._quick_changes())
+            Recipe.from_dict(tables | {"quick_start": {}})
 
     @classmethod
     def load(cls, path: Path | str) -> "Recipe":
@@ -146,7 +154,8 @@ class Recipe:
 
         Another network or trainer begins with its own defaults. Of the old one's
         options it takes those that were not at their default and that it knows too;
-        roles and players that another trainer has not are left out.
+        roles and players that another trainer has not are left out, and so is the quick
+        start, which was of the old one.
 
         Args:
             values: New values by dotted key, `{"fit.epochs": 3}`; `None` is skipped.
@@ -154,7 +163,7 @@ class Recipe:
         for key in values:
             if place := version_0_1.place_today(key):
                 raise ValueError(f"Unknown key `{key}`: since 0.2 it is `{place}`.")
-        return self._changed(nested(values))
+        return Recipe.from_dict(self._changed_tables(nested(values)))
 
     def with_epochs(self, epochs: int) -> "Recipe":
         """The recipe stretched to `epochs`, the same share of them decaying."""
@@ -164,11 +173,13 @@ class Recipe:
 
     def quick(self) -> "Recipe":
         """The recipe in its quick-start profile."""
-        changes = {k: v for k, v in self.quick_start.items() if k != "phantom"}
-        return self._changed(changes)
+        return Recipe.from_dict(self._changed_tables(self._quick_changes()))
 
-    def _changed(self, changes):
-        return Recipe.from_dict(merged(_tables_for(self, changes), changes))
+    def _quick_changes(self):
+        return {k: v for k, v in self.quick_start.items() if k != "phantom"}
+
+    def _changed_tables(self, changes):
+        return merged(_tables_for(self, changes), changes)
 
 
 def _optimizer(tables, player):
@@ -188,12 +199,12 @@ def _tables_of(path):
 
 
 @contextlib.contextmanager
-def _naming(path):
-    """Errors name the file."""
+def _naming(place):
+    """Errors name the file, or the table, that they are of."""
     try:
         yield
     except (ValueError, TypeError) as error:
-        raise type(error)(f"{path}: {error}") from None
+        raise type(error)(f"{place}: {error}") from None
 
 
 def _missing(tables, whole, prefix=""):
@@ -214,6 +225,7 @@ def _tables_for(recipe, changes):
     name = _at(changes, "trainer", "name")
     if name != recipe.trainer.name and name in trainers.names():
         trainer = trainers.get(name)
+        tables.pop("quick_start", None)
         tables["trainer"] = carried_over(recipe.trainer, name, trainers.options)
         for key, known in (("networks", trainer.roles), ("optimizer", trainer.players)):
             tables[key] = {k: v for k, v in tables[key].items() if k in known}
@@ -221,6 +233,7 @@ def _tables_for(recipe, changes):
         network, name = recipe.networks[role], _at(changes, "networks", role, "name")
         if name != network.name and name in models.names():
             tables["networks"][role] = carried_over(network, name, models.options)
+            tables.pop("quick_start", None)
     return tables
 
 

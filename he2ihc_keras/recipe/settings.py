@@ -31,6 +31,17 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return tables
 
 
+def leaves(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of nested tables by dotted key: `nested` undone."""
+    found = {}
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            found |= leaves(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = value
+    return found
+
+
 def merged(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Tables with changes laid over them, key by key."""
     result = dict(tables)

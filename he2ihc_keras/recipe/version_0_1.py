@@ -30,17 +30,28 @@ def converted(tables: Mapping[str, Any]) -> dict[str, Any]:
     """The tables of 0.1 as those of 0.2, and others as they are."""
     if not is_of_0_1(tables):
         return dict(tables)
-    for key, table in tables.items():
-        if key != "name" and not isinstance(table, Mapping):
-            raise TypeError(f"`[{key}]` must be a table. Received: {table!r}.")
+    for today in ("networks", "optimizer"):
+        if today in tables:
+            raise ValueError(
+                f"`[{today}]` is of today's recipes, and there is no `[trainer]`, as "
+                "in those of 0.1. Write the whole recipe in one form."
+            )
+    _refuse_values({key: tables[key] for key in tables if key != "name"})
     players = [player for player in _PLAYERS if player in tables]
     trainer = "conditional_gan" if "discriminator" in players else "supervised"
     result = _moved(tables, players)
     loss = {"pyramid_weights": [25.0] * 4, **result.get("trainer", {})}
     result["trainer"] = {"name": trainer, **loss}
     if "quick_start" in tables:
+        _refuse_values(tables["quick_start"], "quick_start.")
         result["quick_start"] = _moved(tables["quick_start"], players)
     return result
+
+
+def _refuse_values(tables, prefix=""):
+    for key, table in tables.items():
+        if not isinstance(table, Mapping):
+            raise TypeError(f"`[{prefix}{key}]` must be a table. Received: {table!r}.")
 
 
 def _moved(tables, players):

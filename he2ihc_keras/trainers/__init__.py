@@ -15,10 +15,16 @@ __all__ = [
     "Supervised",
     "Trainer",
     "get",
+    "is_loaded",
     "names",
     "options",
     "register",
 ]
+
+# What the attributes of a trainer may say
+KINDS = ("generator", "discriminator")
+PREDICTIONS = ("image", "level")
+NEEDS = ("paired", "unpaired", "levels")
 
 _ENTRY_POINTS = "he2ihc_keras.trainers"
 _TRAINERS: dict[str, type[Trainer]] = {
@@ -34,6 +40,11 @@ def names() -> tuple[str, ...]:
     `he2ihc_keras.trainers` of installed packages.
     """
     return tuple(sorted({*_TRAINERS, *_installed().names}))
+
+
+def is_loaded(name: str) -> bool:
+    """Whether a trainer is known without importing a package that brings it."""
+    return name in _TRAINERS
 
 
 def get(name: str) -> type[Trainer]:
@@ -59,7 +70,8 @@ def register(name: str, trainer: type[Trainer]) -> None:
 
     Raises:
         TypeError: If it is no `Trainer`.
-        ValueError: If another trainer has the name.
+        ValueError: If another trainer has the name, or its roles, players or needs are
+            not such as a `Trainer` has.
     """
     if not (isinstance(trainer, type) and issubclass(trainer, Trainer)):
         raise TypeError(
@@ -70,7 +82,26 @@ def register(name: str, trainer: type[Trainer]) -> None:
             f"There is a trainer {name!r} already, {_TRAINERS[name].__qualname__}. "
             "Choose another name."
         )
+    if problem := _what_is_odd(trainer):
+        raise ValueError(f"{trainer.__qualname__}.{problem}.")
     _TRAINERS[name] = trainer
+
+
+def _what_is_odd(trainer):
+    roles, players = set(trainer.roles), trainer.players.values()
+    moved = {role for roles_of_player in players for role in roles_of_player}
+    checks = {
+        "roles": (set(trainer.roles.values()), KINDS),
+        "players": (moved, roles),
+        "staining": ({trainer.staining}, roles),
+        "predicts": ({trainer.predicts}, PREDICTIONS),
+        "needs": (set(trainer.needs), NEEDS),
+    }
+    for attribute, (received, known) in checks.items():
+        if odd := sorted(received - set(known)):
+            known = ", ".join(sorted(known))
+            return f"{attribute} names {odd[0]!r}, which is none of: {known}"
+    return ""
 
 
 def options(name: str) -> dict[str, inspect.Parameter]:

@@ -33,8 +33,9 @@ class Batch(NamedTuple):
     def of(cls, data) -> "Batch":
         """Floats of what Keras hands to a step: images uint8, or in [-1, 1] already."""
         arrays = data if isinstance(data, (list, tuple)) else (data,)
-        he, *rest = (ops.convert_to_tensor(x) for x in arrays if x is not None)
-        return cls(*map(_to_network_range, [he, *rest[:1]]), *rest[1:])
+        he, ihc, level = (*arrays, None, None)[:3]
+        level = None if level is None else ops.convert_to_tensor(level)
+        return cls(_to_network_range(he), _to_network_range(ihc), level)
 
 
 class Generated:
@@ -64,11 +65,14 @@ class Generated:
 class Trainer(Engine, keras.Model):
     """Networks that learn together, by the algorithm that `step` writes down.
 
-    A subclass says which networks it has (`roles`), who moves which of them
-    (`players`), and writes `step` once, in plain Keras; it then trains, validates and
-    saves on TensorFlow, JAX and PyTorch, through Keras's `compile`, `fit` and
-    `evaluate`. Validation is the same `step` with `training=False`, in which nobody
-    moves. Calling the trainer stains.
+    A subclass says which networks it has (`roles`, each of a kind: "generator" or
+    "discriminator"), who moves which of them (`players`), and writes `step` once, in
+    plain Keras; it then trains, validates and saves on TensorFlow, JAX and PyTorch,
+    through Keras's `compile`, `fit` and `evaluate`. Validation is the same `step` with
+    `training=False`, in which nobody moves. Calling the trainer stains.
+
+    Keyword-only arguments of its `__init__`, with annotation and default, are the keys
+    of `[trainer]` in a recipe; with `**kwargs` handed on, `average` is one of them.
 
     `trainer.optimizer` is a `PlayerOptimizers`: that of one player is
     `trainer.optimizer.players[player]`.
@@ -327,14 +331,18 @@ class Trainer(Engine, keras.Model):
 
 
 def keyword_only(trainer: type[Trainer]) -> dict[str, inspect.Parameter]:
-    """Options of a trainer's class and of those it extends, down to `average`."""
+    """Options of a trainer's class, and of those it extends as far as it hands on."""
     options = {}
     for kind in trainer.__mro__:
-        if issubclass(kind, Trainer) and "__init__" in vars(kind):
-            signature = inspect.signature(kind.__init__, eval_str=True)
-            for parameter in signature.parameters.values():
-                if parameter.kind == parameter.KEYWORD_ONLY:
-                    options.setdefault(parameter.name, parameter)
+        if "__init__" not in vars(kind):
+            continue
+        signature = inspect.signature(kind.__init__, eval_str=True)
+        parameters = signature.parameters.values()
+        for parameter in parameters:
+            if parameter.kind == parameter.KEYWORD_ONLY:
+                options.setdefault(parameter.name, parameter)
+        if kind is Trainer or not any(p.kind == p.VAR_KEYWORD for p in parameters):
+            break
     return options
 
 
@@ -349,13 +357,17 @@ def _refuse_ema(optimizers):
 
 
 def _copy(network):
-    # Made under the policy of the network, which its configuration holds.
+    # Made under the policy of the network, which its configuration holds. It stays
+    # trainable: it is what `model.keras` holds, and who loads that may train it.
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     return copy
 
 
 def _to_network_range(images):
+    if images is None:
+        return None
+    images = ops.convert_to_tensor(images)
     is_stored = "int" in keras.backend.standardize_dtype(images.dtype)
     return to_float(images) if is_stored else images
 

@@ -16,8 +16,9 @@ def locked(path: Path) -> Iterator[None]:
     """Keeps other processes from training into a folder; makes it if need be.
 
     The operating system gives the lock back when its process ends, even if it is
-    killed; the file stays. A file system that shares locks gives it back for the
-    processes of other hosts too. The file beside it, `holder(path)`, says who has it.
+    killed, and to the processes of other hosts where the file system shares locks; the
+    file stays. On one without locks the file itself is the lock. The file beside it,
+    `holder(path)`, says who has it.
 
     Args:
         path: The lock, in the folder.
@@ -55,11 +56,13 @@ def _this_process():
 
 
 def _refusal(path):
-    who = "another process"
+    who, elsewhere = "another process", ""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         told = json.loads(holder(path).read_text())
         who = f"process {told['process']} on {told['host']}, since {told['since']},"
+        if told["host"] != platform.node():
+            elsewhere = f" If it no longer runs there, remove {path}."
     return (
         f"{path.parent} is in use: {who} trains into it. Wait for it, or choose "
-        "another --out."
+        f"another --out.{elsewhere}"
     )

@@ -151,7 +151,7 @@ class RunFolder:
                 package or another backend began.
         """
         if self.exists():
-            began = json.loads(self.versions.read_text())
+            began = self._began_with()
             version, now = began["he2ihc-keras"], he2ihc_keras.__version__
             if version != now:
                 raise ValueError(
@@ -161,6 +161,16 @@ class RunFolder:
                 )
             refuse_other_backend(str(self.path), began["backend"])
         return self.read(moved=moved)
+
+    def _began_with(self) -> dict[str, str]:
+        try:
+            began = json.loads(self.versions.read_text(encoding="utf-8"))
+            return {key: began[key] for key in ("he2ihc-keras", "backend")}
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"{self.versions} is missing or not whole, which tells what the run "
+                "was begun with: restore the file, or train anew."
+            ) from error
 
 
 def refuse_other_backend(what: str, made_by: str) -> None:

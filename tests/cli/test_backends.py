@@ -79,7 +79,7 @@ he2ihc_keras(
     "--set networks.generator.filters=2 --set data.fit=crop"
 )
 """
-# Keras imports TensorFlow to write a model, but not to read one.
+# Keras imports TensorFlow to seed and to write a model, but not to read one.
 WITHOUT_TENSORFLOW = """
 he2ihc_keras("check pairs")
 he2ihc_keras("predict run pairs/HE/test --out stained")

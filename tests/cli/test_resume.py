@@ -140,6 +140,13 @@ def test_of_a_key_given_twice_the_last_counts_as_when_the_run_began(finished):
     )
 
 
+def test_what_an_option_brings_with_it_is_not_told_as_the_recipes(own):
+    asked = (own / "own.toml", "--set", "networks.generator.name=pix2pix")
+    assert refusal(*asked, "--out", own / "run").splitlines()[1:-1] == [
+        "--set networks.generator.name: the run has unet, received pix2pix."
+    ]
+
+
 def test_recipe_of_ones_own_is_compared_key_by_key(own, tmp_path):
     edited = tmp_path / "own.toml"
     text = OWN.replace("1e-3", "1e-2").replace("pairs = 12", "pairs = 16")

@@ -1,5 +1,9 @@
 """What holds for every trainer, on whichever backend Keras runs."""
 
+import sys
+import types
+from importlib import metadata
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from he2ihc_keras import trainers
 from he2ihc_keras.models import patchgan, unet
 from he2ihc_keras.trainers import ConditionalGAN, Supervised, Trainer
+from he2ihc_keras.trainers.trainer import keyword_only
 from helpers import dtype_policy, noise_image, random_images, refusal
 
 pytestmark = pytest.mark.backends
@@ -26,6 +31,24 @@ def small_gan(optimizer=keras.optimizers.SGD, **kwargs):
 
 def numbers(variables):
     return [np.array(ops.convert_to_numpy(v.value)) for v in variables]
+
+
+def test_batch_keeps_the_place_of_what_is_missing():
+    he, level = np.zeros((1, 2, 2, 3), "uint8"), np.array([2])
+    batch = trainers.Batch.of((he, None, level))
+    assert_array_equal(ops.convert_to_numpy(batch.he), -1.0 + 0.0 * he)
+    assert batch.ihc is None
+    assert_array_equal(ops.convert_to_numpy(batch.level), [2])
+
+
+class HandsNothingOn(Trainer):
+    def __init__(self, generator, *, weight: float = 1.0):
+        super().__init__({"generator": generator}, {"generator": ("loss",)})
+
+
+def test_options_are_those_that_a_class_takes():
+    assert list(keyword_only(HandsNothingOn)) == ["weight"]
+    assert list(keyword_only(Supervised)) == ["pyramid_weights", "average"]
 
 
 # The algorithm on paper
@@ -273,6 +296,46 @@ def test_a_name_is_registered_once():
     assert refusal(trainers.register, "sum", sum, error=TypeError) == (
         f"`trainer` must be a subclass of Trainer. Received: {sum}."
     )
+
+
+@pytest.mark.parametrize(
+    ("attribute", "message"),
+    [
+        (
+            {"roles": {"generator": "genrator"}},
+            "roles names 'genrator', which is none of: discriminator, generator.",
+        ),
+        (
+            {"players": {"generator": ("painter",)}},
+            "players names 'painter', which is none of: generator.",
+        ),
+        (
+            {"staining": "painter"},
+            "staining names 'painter', which is none of: generator.",
+        ),
+        (
+            {"needs": ("pairs",)},
+            "needs names 'pairs', which is none of: levels, paired, unpaired.",
+        ),
+    ],
+)
+def test_a_trainer_that_contradicts_itself_is_refused(attribute, message):
+    odd = type("Odd", (Supervised,), attribute)
+    assert refusal(trainers.register, "odd", odd) == f"Odd.{message}"
+
+
+def test_an_installed_package_brings_a_trainer_when_it_is_asked_for(monkeypatch):
+    found = metadata.EntryPoints(
+        metadata.EntryPoint(name, value, "he2ihc_keras.trainers")
+        for name, value in (("fine", f"{__name__}:Twice"), ("broken", "no_such:X"))
+    )
+    monkeypatch.setitem(sys.modules, __name__, types.SimpleNamespace(Twice=Twice))
+    monkeypatch.setattr(metadata, "entry_points", found.select)
+    monkeypatch.setattr(trainers, "_TRAINERS", dict(trainers._TRAINERS))
+    assert trainers.names() == ("broken", "conditional_gan", "fine", "supervised")
+    assert not trainers.is_loaded("fine")
+    assert trainers.get("fine") is Twice
+    assert trainers.is_loaded("fine")
 
 
 def test_options_are_the_signatures_and_the_average():

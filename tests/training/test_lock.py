@@ -76,3 +76,16 @@ def test_who_has_the_lock_may_be_unknown(tmp_path, text):
     holder(run.lock).write_text(text)
     assert f"{run.path} is in use: another process trains" in refusal(take, run)
     process.communicate()
+
+
+def test_of_another_host_it_is_told_what_to_do_if_the_process_is_gone(tmp_path):
+    run = RunFolder(tmp_path)
+    process, _ = other_process(run)
+    told = {"process": 7, "host": "gpu7", "since": "noon"}
+    holder(run.lock).write_text(json.dumps(told))
+    assert refusal(take, run) == (
+        f"{run.path} is in use: process 7 on gpu7, since noon, trains into it. Wait "
+        "for it, or choose another --out. If it no longer runs there, remove "
+        f"{run.lock}."
+    )
+    process.communicate()
