@@ -106,7 +106,7 @@ def test_model_of_the_last_epoch_stays_while_another_is_under_way(tmp_path):
     before = saved.run.model.read_bytes()
     with pytest.raises(RuntimeError):
         saved.fit(Raise(2, RuntimeError()))
-    saved.checkpoints.save_within_epoch()
+    saved.checkpoints.save_what_is_done()
     resume(tmp_path).checkpoints.renew_model()
     assert saved.run.model.read_bytes() == before
     saved.run.model.write_bytes(before[:-100])
@@ -119,7 +119,7 @@ def test_steps_before_an_error_can_be_saved(tmp_path):
     with pytest.raises(ValueError, match="he.png"):
         saved.fit(Raise(3, ValueError("he.png is damaged")))
     assert saved.checkpoints.has_unsaved()
-    saved.checkpoints.save_within_epoch()
+    saved.checkpoints.save_what_is_done()
     assert last_checkpoint(saved.run)[0].step == 3
     assert not saved.checkpoints.has_unsaved()
 
