@@ -20,7 +20,12 @@ from he2ihc_keras.cli import console as consoles
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Of all that is drawn."
 )
-def phantom(folder, pairs, size, seed):
+@click.option(
+    "--independent-he",
+    is_flag=True,
+    help="Cells look alike at every level: only the IHC tells it.",
+)
+def phantom(folder, pairs, size, seed, independent_he):
     """Make synthetic H&E / IHC pairs in FOLDER, in BCI layout.
 
     \b
@@ -28,11 +33,11 @@ def phantom(folder, pairs, size, seed):
       he2ihc-keras phantom phantom --pairs 200 --size 256 --seed 1
       he2ihc-keras train unet --data phantom
     """
-    make(folder, pairs, size, seed)
+    make(folder, pairs, size, seed, independent_he=independent_he)
     click.echo(f"{pairs} pairs of {size} x {size} pixels: {folder}")
 
 
-def make(folder, pairs, size, seed):
+def make(folder, pairs, size, seed, *, independent_he=False):
     """Makes the pairs behind a progress bar."""
     from he2ihc_keras.data import write_phantom
 
@@ -42,5 +47,6 @@ def make(folder, pairs, size, seed):
             pairs,
             size=size,
             seed=seed,
+            independent_he=independent_he,
             progress=lambda done: advance(done, pairs),
         )

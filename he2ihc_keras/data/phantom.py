@@ -11,13 +11,15 @@ The HER2 level sets how strong and how complete the brown membranes are, and, as
 does on the whole in tumours, how the cells look in H&E: from small, even nuclei at
 "0" to large, pleomorphic ones with nucleoli at "3+". A network can therefore learn
 the IHC from the H&E, which a constant image or a copy of the H&E cannot imitate.
+Pairs with `independent_he` lack that tie: their cells look as those of any level, so
+that only the IHC tells the level.
 It is no model of disease: what a network scores here says nothing about patients.
 """
 
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -123,6 +125,7 @@ def make_pair(
     seed: int = 0,
     index: int = 0,
     appearance: Appearance = Appearance(),
+    independent_he: bool = False,
 ) -> PhantomPair:
     """One patch of breast tissue in both stains.
 
@@ -133,6 +136,8 @@ def make_pair(
         index: Names a pair of the set. The same `(seed, index)` gives the same bytes,
             however many pairs are made.
         appearance: Registration error, white points and noise.
+        independent_he: Draw how the cells look from the four levels at random: the H&E
+            is then the same, to the byte, whatever the level.
 
     Returns:
         The pair, with the stain maps it was rendered from.
@@ -142,8 +147,10 @@ def make_pair(
     """
     _check_level(level)
     _check_size(size)
-    tissue_rng, scanner_rng = np.random.default_rng([seed, index]).spawn(2)
-    tissue = _stain_tissue(tissue_rng, size, _GRADES[level])
+    streams = np.random.default_rng([seed, index]).spawn(3)
+    tissue_rng, scanner_rng, look_rng = streams
+    look = LEVELS[look_rng.integers(len(LEVELS))] if independent_he else level
+    tissue = _stain_tissue(tissue_rng, size, _grade(look, level))
     haematoxylin, dab = _displace(
         scanner_rng, appearance, tissue.haematoxylin, tissue.dab
     )
@@ -165,6 +172,7 @@ def write_phantom(
     size: int = 256,
     seed: int = 0,
     appearance: Appearance = Appearance(),
+    independent_he: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, int]:
     """Write a data set in the layout of BCI.
@@ -181,6 +189,7 @@ def write_phantom(
         seed: Names the set. Pair `index` is `make_pair(LEVELS[index % 4], size,
             seed=seed, index=index)`, however many pairs are written.
         appearance: Registration error, white points and noise.
+        independent_he: As for `make_pair`.
         progress: Called after each pair with the number of pairs written so far.
 
     Returns:
@@ -199,7 +208,14 @@ def write_phantom(
     with tempfile.TemporaryDirectory(dir=root.parent, prefix=prefix) as unfinished:
         folder = Path(unfinished, root.name)
         for index, (level, name) in enumerate(_levels_and_names(counts)):
-            pair = make_pair(level, size, seed=seed, index=index, appearance=appearance)
+            pair = make_pair(
+                level,
+                size,
+                seed=seed,
+                index=index,
+                appearance=appearance,
+                independent_he=independent_he,
+            )
             _save(pair, folder, name)
             if progress is not None:
                 progress(index + 1)
@@ -323,6 +339,16 @@ _GRADES = {
     level: _Grade(**{name: values[rank] for name, values in _BY_LEVEL.items()})
     for rank, level in enumerate(LEVELS)
 }
+
+# What of a grade the IHC alone shows
+_STAIN = ("membrane", "completeness", "thickness", "blush")
+
+
+def _grade(look: str, level: str) -> _Grade:
+    """Cells that look as those of one level, with the DAB of another."""
+    dab = {name: getattr(_GRADES[level], name) for name in _STAIN}
+    return replace(_GRADES[look], **dab)
+
 
 _STROMA, _LUMEN, _DUCT, _TUMOUR = range(4)
 

@@ -138,6 +138,25 @@ def test_cells_grow_with_the_level_as_the_cue_in_the_he():
     assert np.all(np.diff(areas) > 20)  # square pixels
 
 
+@pytest.mark.parametrize("index", range(4))
+def test_independent_he_is_that_of_every_level_and_its_dab_is_not(index):
+    pairs = [make_pair(level, 96, index=index, independent_he=True) for level in LEVELS]
+    assert all(np.array_equal(pair.he, pairs[0].he) for pair in pairs)
+    amounts = [pair.dab.mean() for pair in pairs]
+    assert amounts[0] == 0 and all(np.diff(amounts) > 0)
+
+
+def test_looks_of_independent_he_are_those_of_all_levels():
+    def same(index):
+        he = make_pair("0", 48, index=index, independent_he=True).he
+        return [
+            np.array_equal(he, make_pair(level, 48, index=index).he) for level in LEVELS
+        ]
+
+    looks = np.array([same(index) for index in range(24)])
+    assert (looks.sum(axis=1) == 1).all() and looks.any(axis=0).all()
+
+
 def test_no_trivial_image_scores_well():
     pairs = [make_pair(LEVELS[i % 4], 128, index=i) for i in range(20)]
     colour = np.mean([pair.ihc.mean((0, 1)) for pair in pairs], 0).astype(np.uint8)
