@@ -1,5 +1,12 @@
 """What can be measured on a generated IHC patch and its real partner."""
 
+from he2ihc_keras.measures.agreement import (
+    accuracy,
+    balanced_accuracy,
+    confusion_matrix,
+    far_off,
+    quadratic_kappa,
+)
 from he2ihc_keras.measures.deconvolution import (
     RUIFROK_JOHNSTON,
     StainVectors,
@@ -42,11 +49,15 @@ __all__ = [
     "StainComparison",
     "StainMeasures",
     "StainVectors",
+    "accuracy",
+    "balanced_accuracy",
     "blurred_correlation",
     "compare_stains",
+    "confusion_matrix",
     "dab_density",
     "dab_histogram",
     "dice",
+    "far_off",
     "focal_optical_density",
     "frechet_distance",
     "gaussian_ssim",
@@ -57,6 +68,7 @@ __all__ = [
     "parse_stain_vectors",
     "positive_fraction",
     "psnr",
+    "quadratic_kappa",
     "rank_note",
     "sharpness_ratio",
     "ssim",

@@ -233,6 +233,76 @@ def correlation_interval(
     return interval if len(x) > 2 else Interval(interval.value)
 
 
+def agreement_interval(
+    measure: Callable[[np.ndarray], np.ndarray],
+    reference: Sequence[int],
+    read: Sequence[int],
+    groups: Sequence[Hashable] | None = None,
+    *,
+    levels: int = 4,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """A measure of `he2ihc_keras.measures.agreement`, such as `quadratic_kappa`.
+
+    Args:
+        measure: From confusion matrices `(..., levels, levels)` to numbers.
+        reference: Level of each image, from 0 to `levels - 1`.
+        read: What was read of each.
+        groups: See `mean_interval`.
+        levels: How many there are.
+        confidence: Between 0 and 1.
+        seed: Of the draws, 0 or more.
+
+    Raises:
+        ValueError: If there is no image, the lengths differ, or `confidence` is out of
+            range.
+    """
+    cells = _cells(reference, read, levels)
+    sums = _cluster_sums((np.ones(len(cells)), *cells.T), groups)
+    return _interval(
+        sums, lambda sums: measure(_matrices(sums[..., 1:])), confidence, seed
+    )
+
+
+def agreement_difference(
+    measure: Callable[[np.ndarray], np.ndarray],
+    reference: Sequence[int],
+    a: Sequence[int],
+    b: Sequence[int],
+    groups: Sequence[Hashable] | None = None,
+    *,
+    levels: int = 4,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """A measure of agreement of the second reading minus that of the first.
+
+    Both on the same draws of images, against the same reference.
+
+    Args:
+        measure: See `agreement_interval`.
+        reference: Level of each image, from 0 to `levels - 1`.
+        a: What the first reading says of each.
+        b: What the second says.
+        groups: See `mean_interval`.
+        levels: How many there are.
+        confidence: Between 0 and 1.
+        seed: Of the draws, 0 or more.
+
+    Raises:
+        ValueError: As `agreement_interval`.
+    """
+    of_a, of_b = (_cells(reference, read, levels) for read in (a, b))
+    columns = (np.ones(len(of_a)), *of_a.T, *of_b.T)
+
+    def difference(sums):
+        first, second = np.split(sums[..., 1:], 2, axis=-1)
+        return measure(_matrices(second)) - measure(_matrices(first))
+
+    return _interval(_cluster_sums(columns, groups), difference, confidence, seed)
+
+
 def few_clusters_note(groups: Sequence[Hashable], *, of: str = "slides") -> str:
     """A sentence that intervals are rough, or "" where they are not.
 
@@ -365,6 +435,19 @@ def _pooled_psnr(sums):
 def _pooled_difference(sums):
     _, of_a, of_b = np.moveaxis(sums, -1, 0)
     return np.where(of_a == of_b, 0.0, 10 * np.log10(of_a / of_b))
+
+
+def _cells(reference, read, levels):
+    """The cell of the confusion matrix that each image falls in, one-hot."""
+    reference, read = _per_image("reference", reference), _per_image("read", read)
+    _check_length("read", read, reference)
+    cell = (levels * reference + read).astype(int)
+    return np.equal.outer(cell, np.arange(levels**2)).astype(float)
+
+
+def _matrices(cells):
+    side = math.isqrt(cells.shape[-1])
+    return cells.reshape(*cells.shape[:-1], side, side)
 
 
 def _errors(psnr, pixels):

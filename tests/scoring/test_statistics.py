@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from he2ihc_keras.measures import confusion_matrix, quadratic_kappa
 from he2ihc_keras.scoring.statistics import (
     Interval,
+    agreement_difference,
+    agreement_interval,
     correlation_interval,
     few_clusters_note,
     mean_difference,
@@ -361,3 +364,43 @@ def test_what_cannot_be_measured_is_said(measure, message):
     with pytest.raises(ValueError) as error:
         measure()
     assert str(error.value) == message
+
+
+# Agreement
+
+
+def read_levels(count=60, seed=0):
+    rng = np.random.default_rng(seed)
+    reference = rng.integers(0, 4, count)
+    return reference, np.clip(reference + rng.integers(-1, 2, count), 0, 3)
+
+
+def test_agreement_is_that_of_the_whole_set_and_inside_its_interval():
+    reference, read = read_levels()
+    found = agreement_interval(quadratic_kappa, reference, read)
+    whole = quadratic_kappa(confusion_matrix(reference, read))
+    assert found.value == pytest.approx(whole)
+    assert found.low < found.value < found.high
+
+
+def test_agreement_of_one_slide_has_no_interval_and_of_few_a_wider_one():
+    reference, read = read_levels()
+    of = agreement_interval
+    one = of(quadratic_kappa, reference, read, ["a"] * 60)
+    assert not one.has_bounds
+    # Each slide all right or all wrong: its patches say no more than one of them.
+    slides = np.repeat(np.arange(12), 5)
+    wrong = np.where(slides % 3 == 0, 3 - reference, reference)
+    by_slide = of(quadratic_kappa, reference, wrong, slides)
+    by_image = of(quadratic_kappa, reference, wrong)
+    assert width(by_slide) > 1.5 * width(by_image)
+
+
+def test_agreement_differs_by_the_difference_of_both_and_by_nothing_from_itself():
+    reference, read = read_levels()
+    _, other = read_levels(seed=1)
+    found = agreement_difference(quadratic_kappa, reference, read, other)
+    a, b = (quadratic_kappa(confusion_matrix(reference, x)) for x in (read, other))
+    assert found.value == pytest.approx(b - a)
+    same = agreement_difference(quadratic_kappa, reference, read, read)
+    assert same == (0, 0, 0)
