@@ -1,4 +1,4 @@
-"""Losses of the conditional GAN: adversarial, and L1 on a Gaussian pyramid.
+"""Losses: adversarial, L1 on a Gaussian pyramid, and of ordered levels.
 
 Every adversarial loss is a mean over the discriminator's logits. A generator's loss
 takes the logits of its images; a discriminator's takes the logits of real and of fake
@@ -70,3 +70,32 @@ def pyramid_l1_losses(ihc, fake_ihc, weights) -> list:
         weight * ops.mean(ops.abs(scale))
         for weight, scale in zip(weights, scales, strict=True)
     ]
+
+
+# Of levels that have an order
+
+
+def ordinal_loss(level, logits):
+    """Cross-entropy of "level above k", mean over k and the batch.
+
+    Niu et al. (2016), https://doi.org/10.1109/CVPR.2016.532, without their weights.
+
+    Args:
+        level: Integers `(batch,)` from 0 to `levels - 1`.
+        logits: Of "above 0", "above 1", ...: `(batch, levels - 1)`.
+    """
+    steps = ops.arange(logits.shape[-1], dtype=level.dtype)
+    is_above = ops.cast(ops.expand_dims(level, -1) > steps, logits.dtype)
+    return ops.mean(ops.softplus(logits) - is_above * logits)
+
+
+def softmax_loss(level, logits):
+    """Cross-entropy of levels as if they had no order, mean over the batch.
+
+    Args:
+        level: Integers `(batch,)` from 0 to `levels - 1`.
+        logits: `(batch, levels)`.
+    """
+    log_odds = ops.log_softmax(logits, axis=-1)
+    chosen = ops.one_hot(level, logits.shape[-1], dtype=logits.dtype)
+    return -ops.mean(ops.sum(chosen * log_odds, axis=-1))

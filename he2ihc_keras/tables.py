@@ -26,6 +26,7 @@ __all__ = [
     "PositiveFloat",
     "PositiveInt",
     "Rate",
+    "Share",
     "Table",
     "Weights",
     "read",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Weights = Annotated[Sequence[NonNegativeFloat], Field(min_length=1)]
 
 

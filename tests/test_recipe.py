@@ -15,6 +15,7 @@ from he2ihc_keras.recipe import (
 )
 from helpers import refusal
 
+TRAINERS = ", ".join(trainers.names())
 UNET = {
     "name": "unet",
     "trainer": {"name": "supervised"},
@@ -265,7 +266,7 @@ NETWORK = (
         ({"name": "a", "trainer": {"name": "supervised"}}, "`[networks]` is missing."),
         (
             {**UNET, "trainer": {"average": 0.5}},
-            "`[trainer]` needs a `name`. Known: conditional_gan, supervised.",
+            f"`[trainer]` needs a `name`. Known: {TRAINERS}.",
         ),
         (
             {**UNET, "networks": {"generator": {"filters": 8}}},
@@ -410,7 +411,7 @@ def test_key_of_0_1_is_told_its_new_place(key, place):
         (
             "trainer.name",
             "supervise",
-            "Unknown trainer 'supervise'. Known: conditional_gan, supervised. "
+            f"Unknown trainer 'supervise'. Known: {TRAINERS}. "
             "Did you mean 'supervised'? One from elsewhere needs --import MODULE.",
         ),
     ],
@@ -666,7 +667,7 @@ def test_run_of_a_trainer_that_is_not_known_here_is_read_for_staining(
     monkeypatch.delitem(trainers._TRAINERS, "pair")
     assert Recipe.load_complete(path) == recipe
     assert refusal(Recipe.load, path) == (
-        f"{path}: Unknown trainer 'pair'. Known: conditional_gan, supervised. "
+        f"{path}: Unknown trainer 'pair'. Known: {TRAINERS}. "
         "One from elsewhere needs --import MODULE."
     )
     cut = write(tmp_path / "cut.toml", recipe.to_toml().partition("[fit]")[0])

@@ -19,6 +19,7 @@ _ROOM = {
     "to_float": "images",
     "to_uint8": "images",
     "resize": "images",
+    "check_levels": "sample",
     "check_sizes": "sample",
     "training_batches": "batches",
     "validation_batches": "batches",
@@ -32,7 +33,7 @@ _ROOM = {
     "write_phantom": "phantom",
 }
 _MODULES = (
-    *("augment", "batches", "digests", "find", "images", "options", "pairs"),
+    *("augment", "batches", "degrade", "digests", "find", "images", "options", "pairs"),
     *("phantom", "report", "sample", "sizes"),
 )
 

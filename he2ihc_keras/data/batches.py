@@ -5,7 +5,7 @@ TensorFlow, a pool of threads on JAX and PyTorch. The batches are the same.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 
@@ -36,6 +36,7 @@ def training_batches(
     seed: int,
     first_step: int = 0,
     levels: bool = False,
+    degrading: Mapping[str, float] | None = None,
 ):
     """An endless stream of augmented patches, each epoch in an order of its own.
 
@@ -46,6 +47,7 @@ def training_batches(
         seed: Of order and augmentation.
         first_step: Batches to leave out at the beginning; they are not read.
         levels: Whether batches are `(he, ihc, level)`.
+        degrading: Stains, "he" or "ihc", to degrade (`data.degrade`), and how strongly.
 
     Returns:
         A `tf.data.Dataset` on TensorFlow, a `keras.utils.PyDataset` elsewhere, of
@@ -56,7 +58,7 @@ def training_batches(
         `SampleError` in the step that it is needed for: see `original_errors`.
     """
     epoch_samples = steps_per_epoch(pairs, batch_size) * batch_size
-    samples = TrainingSamples(pairs, data, seed, epoch_samples)
+    samples = TrainingSamples(pairs, data, seed, epoch_samples, degrading or {})
     return feeder()(samples, batch_size, levels, first=first_step * batch_size)
 
 

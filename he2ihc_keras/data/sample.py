@@ -8,12 +8,12 @@ of `world` shards. Feeders make batches of samples, and decide nothing.
 
 import abc
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from he2ihc_keras.data import augment
+from he2ihc_keras.data import augment, degrade
 from he2ihc_keras.data.find import SHOWN, shortened
 from he2ihc_keras.data.images import resize
 from he2ihc_keras.data.options import Data
@@ -22,7 +22,7 @@ from he2ihc_keras.data.sizes import pair_sizes, too_small, too_small_text
 
 UNKNOWN_LEVEL = -1
 
-_ORDER, _AUGMENTATION = range(2)
+_ORDER, _AUGMENTATION, _DEGRADATION = range(3)
 _ROW, _COLUMN, _FLIP, _TURN = range(4)
 _DRAWS = 4 + augment.DRAWS
 
@@ -43,6 +43,20 @@ def check_sizes(pairs: Sequence[Pair], data: Data) -> None:
     problems = too_small(pairs, pair_sizes(pairs), data.patch_size)
     if problems:
         raise ValueError(shortened(problems[:SHOWN], len(problems), "\n"))
+
+
+def check_levels(pairs: Sequence[Pair]) -> None:
+    """Refuses pairs whose HER2 level is not known.
+
+    Raises:
+        ValueError: If there are any, with the first of their names.
+    """
+    without = [pair.name for pair in pairs if pair.level not in LEVELS]
+    if without:
+        raise ValueError(
+            f"{len(without)} of {len(pairs)} pairs tell no HER2 level, the first of "
+            f"them {without[0]}. A name ends in it as BCI's do: 00001_train_2+."
+        )
 
 
 class Samples(abc.ABC):
@@ -88,12 +102,14 @@ class TrainingSamples(Samples):
         seed: Of order and augmentation.
         epoch_samples: Samples an epoch, at most one a pair; those left over are other
             pairs in each epoch.
+        degrading: Stains, "he" or "ihc", to degrade (`data.degrade`), and how strongly.
     """
 
     pairs: Sequence[Pair]
     data: Data
     seed: int
     epoch_samples: int
+    degrading: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def photometric(self) -> float:
@@ -109,8 +125,19 @@ class TrainingSamples(Samples):
         draws = self._draws(number)
         stains = _read(pair, self.data)
         stains = _cut(stains, self.data.patch_size, draws[[_ROW, _COLUMN]])
-        he, ihc = (_turn(stain, draws, self.data) for stain in stains)
+        stains = [_turn(stain, draws, self.data) for stain in stains]
+        he, ihc = (
+            self._degraded(name, stain, number)
+            for name, stain in zip(("he", "ihc"), stains, strict=True)
+        )
         return he, ihc, _level(pair)
+
+    def _degraded(self, name, stain, number):
+        strength = self.degrading.get(name, 0.0)
+        if not strength:
+            return stain
+        draws = _generator(self.seed, _DEGRADATION, number).random(degrade.DRAWS)
+        return degrade.degraded(stain, draws, strength)
 
     def changes(self, number):
         draws = self._draws(number)[-augment.DRAWS :] * 2.0 - 1.0

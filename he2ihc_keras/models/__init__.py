@@ -8,6 +8,7 @@ import keras
 from he2ihc_keras.layers import SizeCheck
 from he2ihc_keras.models import (
     attn_pyramid,
+    her2_level,
     patchgan,
     pix2pix,
     pyramid_pix2pix,
@@ -24,18 +25,22 @@ __all__ = [
     "module",
     "names",
     "options",
+    "readers",
     "stride",
 ]
 
 _GENERATORS = (attn_pyramid, pix2pix, pyramid_pix2pix, unet)
 _DISCRIMINATORS = (patchgan,)
+_READERS = (her2_level,)
 
 
 def _name(module):
     return module.__name__.rpartition(".")[-1]
 
 
-_BY_NAME = {_name(module): module for module in (*_GENERATORS, *_DISCRIMINATORS)}
+_BY_NAME = {
+    _name(module): module for module in (*_GENERATORS, *_DISCRIMINATORS, *_READERS)
+}
 
 
 def names() -> tuple[str, ...]:
@@ -53,6 +58,11 @@ def discriminators() -> tuple[str, ...]:
     return tuple(map(_name, _DISCRIMINATORS))
 
 
+def readers() -> tuple[str, ...]:
+    """Names of the models that read levels."""
+    return tuple(map(_name, _READERS))
+
+
 def build(name: str, **overrides) -> keras.Model:
     """A fresh model by name: `build("unet", filters=32)` is `unet.build(filters=32)`.
 
@@ -62,7 +72,8 @@ def build(name: str, **overrides) -> keras.Model:
 
     Returns:
         A generator takes H&E `(batch, height, width, 3)` in [-1, 1] and gives IHC of
-        the same shape and range. `patchgan` takes `[he, ihc]` and gives logits.
+        the same shape and range. `patchgan` takes `[he, ihc]` and gives logits, as does
+        `her2_level` of a stain.
 
     Raises:
         ValueError: If `name` is unknown, or an argument is out of its range.

@@ -8,7 +8,11 @@ from he2ihc_keras import models, trainers
 from he2ihc_keras.recipe.sections import Sections
 from he2ihc_keras.tables import read, table_of, unknown
 
-_KINDS = {"generator": models.generators, "discriminator": models.discriminators}
+_KINDS = {
+    "generator": models.generators,
+    "discriminator": models.discriminators,
+    "reader": models.readers,
+}
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,9 @@ Columns = Mapping[str, Sequence[float]]
 _VALIDATION = "val_"
 _RATE = "learning_rate"
 _LOSS = "_loss"
-# Axis of each plot that is not of a loss
-_AXES = {
-    "Validation PSNR": "dB",
-    "Validation SSIM": "SSIM",
-    "Learning rate": "learning rate",
-}
+_SPOKEN = {"psnr": "PSNR", "ssim": "SSIM"}
+_UNITS = {"PSNR": "dB"}
+_RATES = "Learning rate"
 _LEGEND_ROW = 19
 
 
@@ -29,9 +26,16 @@ def training(history: Path | None) -> Section:
     epochs = columns.pop("epoch", ())
     # A plot for each player: their losses differ in size.
     players = [name.removesuffix(_LOSS) for name in columns if _is_of_player(name)]
-    by_plot = {title: {} for title in ("Loss", *map(_losses_of, players), *_AXES)}
+    # What is measured of held-out pairs alone; a plot for each
+    measured = {
+        name: f"Validation {_measure(name)}"
+        for name in columns
+        if _is_measured(name, columns, players)
+    }
+    losses = ("Loss", *map(_losses_of, players))
+    by_plot = {title: {} for title in (*losses, *measured.values(), _RATES)}
     for name, values in columns.items():
-        by_plot[_plot_of(name, players)][name] = values
+        by_plot[measured.get(name) or _plot_of(name, players)][name] = values
     plots = [_curves(t, epochs, c, players) for t, c in by_plot.items() if c and epochs]
     about = "Of the run that was scored, after each epoch. Dashed: validation."
     return Section("Training", about, plots)
@@ -41,6 +45,16 @@ def _is_of_player(name):
     return name.endswith(_LOSS) and not name.startswith(_VALIDATION)
 
 
+def _is_measured(name, columns, players):
+    term = name.removeprefix(_VALIDATION)
+    return term != name and term not in columns and not _players_of(name, players)
+
+
+def _measure(name):
+    term = name.removeprefix(_VALIDATION)
+    return _SPOKEN.get(term, term.replace("_", " "))
+
+
 def _losses_of(player):
     return f"Loss of the {player.replace('_', ' ')}"
 
@@ -48,9 +62,7 @@ def _losses_of(player):
 def _plot_of(name: str, players: Sequence[str]) -> str:
     """Title of the plot that shows a column."""
     if name.endswith(_RATE):
-        return "Learning rate"
-    if name in ("val_psnr", "val_ssim"):
-        return f"Validation {name.removeprefix(_VALIDATION).upper()}"
+        return _RATES
     return next(map(_losses_of, _players_of(name, players)), "Loss")
 
 
@@ -79,7 +91,7 @@ def _curves(
             # One entry a term: that its dashes are validation is said once.
             label=None if is_dashed else _spoken(name, players),
         )
-    axes.set(xlabel="epoch", ylabel=_AXES.get(title, "loss"))
+    axes.set(xlabel="epoch", ylabel=_axis(title))
     axes.grid()
     axes.xaxis.get_major_locator().set_params(integer=True)
     if rows:
@@ -90,6 +102,13 @@ def _curves(
         as_svg(figure, f"curve-{title.lower().replace(' ', '-')}"),
         f"{title} by epoch; after the last: {ends}.",
     )
+
+
+def _axis(title):
+    if title.startswith("Loss"):
+        return "loss"
+    measure = title.removeprefix("Validation ")
+    return _UNITS.get(measure, measure if measure != title else title.lower())
 
 
 def _spoken(name, players):

@@ -5,13 +5,22 @@ import inspect
 
 from he2ihc_keras.tables import unknown
 from he2ihc_keras.trainers.conditional_gan import ConditionalGAN
+from he2ihc_keras.trainers.level_reader import LevelReader
 from he2ihc_keras.trainers.supervised import Supervised
-from he2ihc_keras.trainers.trainer import Batch, Generated, Trainer, keyword_only
+from he2ihc_keras.trainers.trainer import (
+    Batch,
+    Generated,
+    HeldOut,
+    Trainer,
+    keyword_only,
+)
 
 __all__ = [
     "Batch",
     "ConditionalGAN",
     "Generated",
+    "HeldOut",
+    "LevelReader",
     "Supervised",
     "Trainer",
     "get",
@@ -29,6 +38,7 @@ NEEDS = ("paired", "unpaired", "levels")
 _ENTRY_POINTS = "he2ihc_keras.trainers"
 _TRAINERS: dict[str, type[Trainer]] = {
     "conditional_gan": ConditionalGAN,
+    "level_reader": LevelReader,
     "supervised": Supervised,
 }
 

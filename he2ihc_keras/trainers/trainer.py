@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
-from he2ihc_keras import models
-from he2ihc_keras.data.images import to_float
+from he2ihc_keras import measures, models
+from he2ihc_keras.data.images import to_float, to_uint8
 from he2ihc_keras.engine import Engine
 from he2ihc_keras.layers.size_check import check_size
 from he2ihc_keras.optimizers import PlayerOptimizers
@@ -60,6 +61,22 @@ class Generated:
             )
         pull_back, self._pull_back = self._pull_back, None
         return pull_back(gradient)[0]
+
+
+class HeldOut(NamedTuple):
+    """What a trainer makes of the held-out pairs, after an epoch.
+
+    Attributes:
+        logs: Measures by the name of their log, such as `"val_psnr"`.
+        rows: Pictures of the first pairs, uint8 `(height, width, 3)`, all of one size.
+        titles: One for each picture of a row.
+        captions: What is said of each row, where pictures do not tell all.
+    """
+
+    logs: dict[str, float]
+    rows: list[tuple]
+    titles: Sequence[str] = ("H&E", "real IHC", "generated IHC")
+    captions: Sequence[str] = ()
 
 
 class Trainer(Engine, keras.Model):
@@ -115,6 +132,13 @@ class Trainer(Engine, keras.Model):
     # and "levels"
     predicts: ClassVar[str] = "image"
     needs: ClassVar[Sequence[str]] = ("paired",)
+    # Logs of the held-out pairs that a line of progress shows, and how
+    shown: ClassVar[Mapping[str, str]] = {
+        "val_psnr": "validation PSNR {:.2f} dB",
+        "val_ssim": "SSIM {:.3f}",
+    }
+    # The log whose highest value tells the epoch that a run keeps; "" keeps the last
+    best_by: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -129,6 +153,9 @@ class Trainer(Engine, keras.Model):
             setattr(self, role, network)
         self.average = average
         self.average_network = _copy(getattr(self, self.staining)) if average else None
+        # State like any other: a run that goes on still has its best epoch.
+        best = _copy(getattr(self, self.staining)) if self.best_by else None
+        self.best_network = best
         self.trackers = {
             player: {term: keras.metrics.Mean(self.metric(player, term)) for term in t}
             for player, t in terms.items()
@@ -211,6 +238,40 @@ class Trainer(Engine, keras.Model):
     def staining_network(self) -> keras.Model:
         """The network that stains: the moving average where there is one."""
         return self.average_network or getattr(self, self.staining)
+
+    @property
+    def kept_network(self) -> keras.Model:
+        """The network that a run saves: that of the best epoch, or the staining one."""
+        return self.best_network or self.staining_network
+
+    def keep(self) -> None:
+        """Takes the network as it is now for the best."""
+        self.best_network.set_weights(self.staining_network.get_weights())
+
+    @property
+    def degrading(self) -> Mapping[str, float]:
+        """Stains whose training patches are degraded (`data.degrade`), how strongly."""
+        return {}
+
+    def held_out(self, batches, rows: int) -> HeldOut:
+        """What it makes of the held-out pairs, and how near that comes.
+
+        PSNR and SSIM are those of the scoring room (`measures`): uint8, mean of
+        per-image values.
+
+        Args:
+            batches: Batches of held-out pairs, once.
+            rows: How many pairs to show.
+        """
+        scores, shown = [], []
+        for he, ihc, *_ in batches:
+            fake_ihc = self.predict_on_batch(he)
+            stains = zip(*map(as_stored, (he, ihc, fake_ihc)), strict=True)
+            for row in stains:
+                scores.append([measures.psnr(*row[1:]), measures.ssim(*row[1:])])
+                shown += [row] if len(shown) < rows else []
+        psnr, ssim = np.mean(scores, axis=0)
+        return HeldOut({"val_psnr": float(psnr), "val_ssim": float(ssim)}, shown)
 
     def check_patch_size(self, size: int) -> None:
         """Refuses patches that the networks cannot take, before the first step.
@@ -344,6 +405,13 @@ def keyword_only(trainer: type[Trainer]) -> dict[str, inspect.Parameter]:
         if kind is Trainer or not any(p.kind == p.VAR_KEYWORD for p in parameters):
             break
     return options
+
+
+def as_stored(images) -> np.ndarray:
+    """Images of a batch as uint8 of [0, 255], floats in [-1, 1] rounded to them."""
+    images = ops.convert_to_tensor(images)
+    is_stored = keras.backend.standardize_dtype(images.dtype) == "uint8"
+    return ops.convert_to_numpy(images if is_stored else to_uint8(images))
 
 
 def _refuse_ema(optimizers):

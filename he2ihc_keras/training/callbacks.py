@@ -5,7 +5,6 @@ import math
 import time
 
 import keras
-import numpy as np
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -15,8 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from he2ihc_keras import measures
-from he2ihc_keras.data.images import to_uint8, whole_file, write_image
+from he2ihc_keras.data.images import whole_file, write_image
 from he2ihc_keras.models import as_float32
 from he2ihc_keras.training.checkpoints import (
     Damaged,
@@ -99,47 +97,59 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
 
 class Validate(keras.callbacks.Callback):
-    """Looks at the held-out pairs after each epoch: adds losses, PSNR and SSIM to logs.
+    """Looks at the held-out pairs after each epoch; adds what is found to the logs.
 
-    PSNR and SSIM are those of the scoring room (`measures`): uint8, mean of per-image
-    values. Losses are those of the trainer's `step`.
+    Losses are those of the trainer's `step`; what it makes of the pairs, and how near
+    that comes, the trainer says (`held_out`).
 
     Args:
         batches: Held-out batches `(he, ihc)` or `(he, ihc, level)`, once.
         stop_if_asked: Called before each batch.
 
     Attributes:
-        samples: The first rows `(he, ihc, fake_ihc)`, uint8, for the panel.
+        found: What the trainer said last; its rows are the panel's.
     """
 
     def __init__(self, batches, stop_if_asked=lambda: None):
         super().__init__()
         self.batches = batches
         self.stop_if_asked = stop_if_asked
-        self.samples = []
+        self.losses, self.found = {}, None
 
     def on_epoch_end(self, epoch, logs=None):
-        scores, losses, self.samples = [], {}, []
         self.model.reset_metrics()
-        for he, ihc, *level in self.batches:
+        self.found = self.model.held_out(self._with_losses(), _PANEL_ROWS)
+        losses = {f"val_{name}": float(loss) for name, loss in self.losses.items()}
+        logs.update(losses | self.found.logs)
+
+    def _with_losses(self):
+        """The batches, each of them judged by the losses as it passes."""
+        for batch in self.batches:
             self.stop_if_asked()
-            losses = self.model.test_on_batch(he, ihc, *level, return_dict=True)
-            fake_ihc = self.model.predict_on_batch(he)
-            rows = list(zip(*map(_as_uint8, (he, ihc, fake_ihc)), strict=True))
-            scores += [[f(ihc, fake) for f in _MEASURES] for _, ihc, fake in rows]
-            self.samples += rows[: _PANEL_ROWS - len(self.samples)]
-        logs.update({f"val_{name}": float(value) for name, value in losses.items()})
-        psnr, ssim = np.mean(scores, axis=0)
-        logs["val_psnr"], logs["val_ssim"] = float(psnr), float(ssim)
+            self.losses = self.model.test_on_batch(*batch, return_dict=True)
+            yield batch
 
 
-_MEASURES = (measures.psnr, measures.ssim)
+class KeepBest(keras.callbacks.Callback):
+    """Has the trainer keep its best epoch, where it says what tells that.
 
+    Of epochs that are equally good, the last.
 
-def _as_uint8(images):
-    images = keras.ops.convert_to_tensor(images)
-    is_stored = keras.backend.standardize_dtype(images.dtype) == "uint8"
-    return keras.ops.convert_to_numpy(images if is_stored else to_uint8(images))
+    Args:
+        position: Where the run is; its history has the epochs before this one.
+    """
+
+    def __init__(self, position: Position):
+        super().__init__()
+        self.position = position
+
+    def on_epoch_end(self, epoch, logs=None):
+        name = self.model.best_by
+        if name:
+            before = [row[name] for row in self.position.history]
+            best = max((v for v in before if not math.isnan(v)), default=-math.inf)
+            if not logs[name] < best:
+                self.model.keep()
 
 
 class LogLearningRates(keras.callbacks.Callback):
@@ -165,7 +175,8 @@ class SavePanel(keras.callbacks.Callback):
         self.events = EventFile(logs / "samples")
 
     def on_epoch_end(self, epoch, logs=None):
-        panel = sample_panel(self.validate.samples)
+        _, rows, titles, captions = self.validate.found
+        panel = sample_panel(rows, titles, captions)
         self.folder.mkdir(exist_ok=True)
         write_image(self.folder / f"epoch-{epoch + 1:04d}.png", panel)
         self.events.image("samples", panel, epoch + 1)
@@ -226,7 +237,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
     Args:
         position: Where the run is.
         run: Its folder.
-        generator: The network that stains.
+        generator: The network that is kept.
         minutes: Age at which the last checkpoint is renewed within an epoch.
         resumed: The checkpoint that the run goes on from. Keras clears the running
             means of the losses at an epoch's start; inside an epoch they are put back.
@@ -365,23 +376,21 @@ class ShowProgress(keras.callbacks.Callback):
             self.task,
             completed=self.position.step,
             epoch=min(self.position.epoch + 1, self.epochs),
-            losses=_line(logs, self.model.loss_names),
+            losses=_line(logs, self.model.loss_names, {}),
         )
 
     def on_epoch_end(self, epoch, logs=None):
-        shown = (*self.model.loss_names, "val_psnr", "val_ssim")
+        shown = (*self.model.loss_names, *self.model.shown)
         width = len(str(self.epochs))
-        line = f"epoch {epoch + 1:>{width}}/{self.epochs}  {_line(logs, shown)}"
+        line = _line(logs, shown, self.model.shown)
+        line = f"epoch {epoch + 1:>{width}}/{self.epochs}  {line}"
         self.console.print(line, highlight=False, soft_wrap=True)
 
 
-_SHOWN = {"val_psnr": "validation PSNR {:.2f} dB", "val_ssim": "SSIM {:.3f}"}
+def _line(logs, names, forms):
+    return "  ".join(_form(name, forms).format(float(logs[name])) for name in names)
 
 
-def _line(logs, names):
-    return "  ".join(_form(name).format(float(logs[name])) for name in names)
-
-
-def _form(name):
+def _form(name, forms):
     player = name.removesuffix("_loss").replace("_", " ")
-    return _SHOWN.get(name, f"{player} {{:#.4g}}")
+    return forms.get(name, f"{player} {{:#.4g}}")

@@ -15,7 +15,7 @@ from he2ihc_keras.data.batches import (
 )
 from he2ihc_keras.data.digests import relocated
 from he2ihc_keras.data.pairs import Pair, write_pairs_csv
-from he2ihc_keras.data.sample import SampleError, check_sizes
+from he2ihc_keras.data.sample import SampleError, check_levels, check_sizes
 from he2ihc_keras.engine.precision import resolve_precision
 from he2ihc_keras.optimizers import Adam, ConstantThenLinear
 from he2ihc_keras.recipe import Recipe
@@ -134,6 +134,8 @@ class _Training:
         self.steps = steps_per_epoch(self.train, recipe.fit.batch_size)
         check_sizes([*self.train, *self.held_out], recipe.data)
         self.trainer = self._seeded_trainer(policy)
+        if "levels" in self.trainer.needs:
+            check_levels([*self.train, *self.held_out])
 
     def _seeded_trainer(self, policy):
         keras.utils.set_random_seed(self.recipe.fit.seed)
@@ -155,7 +157,7 @@ class _Training:
         checkpoints = cb.SaveCheckpoints(
             position,
             self.run,
-            self.trainer.staining_network,
+            self.trainer.kept_network,
             self.recipe.fit.checkpoint_minutes,
             checkpoint,
         )
@@ -185,6 +187,7 @@ class _Training:
             cb.CountSteps(position),
             cb.StopOnNonFinite(position, run.checkpoints),
             validate,
+            cb.KeepBest(position),
             cb.SavePanel(validate, run.samples, run.logs),
             cb.SaveHistory(position, run.history, terms),
             cb.LogToTensorBoard(run.logs),
@@ -220,6 +223,7 @@ class _Training:
             seed=fit.seed,
             first_step=first_step,
             levels="levels" in self.trainer.needs,
+            degrading=self.trainer.degrading,
         )
 
     def _held_out_batches(self):

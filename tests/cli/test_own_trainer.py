@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from he2ihc_keras import trainers
 from he2ihc_keras.data import phantom
 from he2ihc_keras.inference import load_generator
 
@@ -106,6 +107,6 @@ def test_own_trainer_needs_its_module(folder):
     assert (code, output.splitlines()[-1]) == (
         1,
         "Error: own.toml: Unknown trainer 'charbonnier'. Known: "
-        "conditional_gan, supervised. One from elsewhere needs --import MODULE.",
+        f"{', '.join(trainers.names())}. One from elsewhere needs --import MODULE.",
     )
     assert not (folder / "new").exists()

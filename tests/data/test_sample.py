@@ -8,7 +8,12 @@ from PIL import Image
 from he2ihc_keras.data.images import read_image, resize, write_image
 from he2ihc_keras.data.options import Data
 from he2ihc_keras.data.pairs import Pair
-from he2ihc_keras.data.sample import HeldOutSamples, SampleError, TrainingSamples
+from he2ihc_keras.data.sample import (
+    HeldOutSamples,
+    SampleError,
+    TrainingSamples,
+    check_levels,
+)
 from helpers import noise_image, refusal, write_pairs
 
 pytestmark = pytest.mark.backends
@@ -264,3 +269,12 @@ def test_image_that_changed_its_size_is_named(tmp_path):
     Image.fromarray(noise_image(9, 9)).save(pair.ihc)
     message = refusal(training([pair]), 0, error=SampleError)
     assert f"its IHC partner {pair.ihc} is 9 x 9" in message
+
+
+def test_pairs_without_a_level_are_refused_where_levels_are_needed(tmp_path):
+    pairs = write_pairs(tmp_path, 3)
+    pairs[0] = dataclasses.replace(pairs[0], level="2+")
+    assert refusal(check_levels, pairs) == (
+        "2 of 3 pairs tell no HER2 level, the first of them train_1_he. A name ends in "
+        "it as BCI's do: 00001_train_2+."
+    )

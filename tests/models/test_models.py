@@ -18,9 +18,10 @@ from helpers import (
     to_numpy,
 )
 
-GENERATORS = [name for name in models.names() if name != "patchgan"]
+GENERATORS = models.generators()
 SMALL = {
     "attn_pyramid": {"filters": 4, "blocks": 1},
+    "her2_level": {"filters": 4},
     "patchgan": {"filters": 4},
     "pix2pix": {"filters": 2, "depth": 5},
     "pyramid_pix2pix": {"filters": 4, "blocks": 1},
@@ -44,6 +45,7 @@ def inputs_of(model, size=SIZE):
 def test_names_are_those_of_the_modules_in_alphabetical_order():
     assert models.names() == (
         "attn_pyramid",
+        "her2_level",
         "patchgan",
         "pix2pix",
         "pyramid_pix2pix",
@@ -70,7 +72,7 @@ def test_build_by_name_is_the_modules_build():
 def test_options_are_the_arguments_of_build_with_their_defaults(name):
     options = models.options(name)
     assert next(iter(options)) == "input_shape"
-    assert options["filters"].default == 64
+    assert options["filters"].default == (32 if name in models.readers() else 64)
     assert options["filters"].annotation is PositiveInt
     assert all(x.default is not inspect.Parameter.empty for x in options.values())
 
@@ -80,8 +82,7 @@ def test_unknown_model_lists_the_known(build):
     with pytest.raises(ValueError) as error:
         build("cyclegan_turbo")
     assert str(error.value) == (
-        "Unknown model 'cyclegan_turbo'. "
-        "Known: attn_pyramid, patchgan, pix2pix, pyramid_pix2pix, unet."
+        f"Unknown model 'cyclegan_turbo'. Known: {', '.join(models.names())}."
     )
 
 
@@ -97,8 +98,8 @@ def test_a_misspelt_model_is_guessed(typed, meant):
     with pytest.raises(ValueError) as error:
         models.build(typed)
     assert str(error.value) == (
-        f"Unknown model '{typed}'. Known: attn_pyramid, patchgan, pix2pix, "
-        f"pyramid_pix2pix, unet. Did you mean '{meant}'?"
+        f"Unknown model '{typed}'. Known: {', '.join(models.names())}. "
+        f"Did you mean '{meant}'?"
     )
 
 

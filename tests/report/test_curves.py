@@ -39,6 +39,7 @@ def test_columns_stand_in_the_plot_of_their_kind(tmp_path):
         "learning_rate": "Learning rate",
         "val_psnr": "Validation PSNR",
         "val_ssim": "Validation SSIM",
+        "val_kappa": "Validation kappa",
         "other": "Loss",
     }
     values = ",".join(map(str, range(len(columns))))

@@ -283,7 +283,8 @@ def test_patches_must_fit_the_networks():
 
 def test_unknown_trainer_lists_the_known():
     assert refusal(trainers.get, "conditional_gann") == (
-        "Unknown trainer 'conditional_gann'. Known: conditional_gan, supervised. "
+        "Unknown trainer 'conditional_gann'. "
+        f"Known: {', '.join(trainers.names())}. "
         "Did you mean 'conditional_gan'? One from elsewhere needs --import MODULE."
     )
 

@@ -24,6 +24,11 @@ RECIPES = {
         "trainer": {"name": "supervised"},
         "networks": {"generator": {"name": "unet", "filters": 4}},
     },
+    # It degrades what it reads, and keeps its best epoch.
+    "level": {
+        "trainer": {"name": "level_reader"},
+        "networks": {"reader": {"name": "her2_level", "filters": 4}},
+    },
 }
 COMMON = {
     "name": "resumable",

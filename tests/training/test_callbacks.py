@@ -5,6 +5,7 @@ import pytest
 from he2ihc_keras import models
 from he2ihc_keras.trainers import Supervised
 from he2ihc_keras.training.callbacks import (
+    KeepBest,
     LogLearningRates,
     Position,
     SaveHistory,
@@ -67,3 +68,29 @@ def test_logged_rate_is_the_one_that_the_epoch_used():
     logs = {}
     callback.on_epoch_end(0, logs)
     assert logs == {"learning_rate": 0.5}
+
+
+class Keeper:
+    """A model whose epochs are told apart by a number."""
+
+    best_by = "val_kappa"
+
+    def __init__(self):
+        self.epoch, self.kept = 0, None
+
+    def keep(self):
+        self.kept = self.epoch
+
+
+@pytest.mark.parametrize(
+    ("kappas", "kept"),
+    [([0.2, 0.9, 0.5], 1), ([0.9, 0.9, 0.5], 1), ([np.nan, -1.0], 1), ([np.nan], 0)],
+)
+def test_best_epoch_is_kept_and_of_equal_ones_the_last(kappas, kept):
+    position, model = Position(6), Keeper()
+    callback = KeepBest(position)
+    callback.set_model(model)
+    for model.epoch, kappa in enumerate(kappas):
+        callback.on_epoch_end(model.epoch, {"val_kappa": kappa})
+        position.history.append({"epoch": model.epoch + 1, "val_kappa": kappa})
+    assert model.kept == kept

@@ -62,3 +62,12 @@ def test_images_are_left_as_they_were():
     rows = noise_rows(1, 200, 210)
     sample_panel(rows)
     np.testing.assert_array_equal(rows, noise_rows(1, 200, 210))
+
+
+def test_caption_stands_to_the_right_of_its_row():
+    rows = noise_rows(2, 200, 210, 2)
+    panel = sample_panel(rows, ("H&E", "real IHC"), ("slide 0", "slide 3+\nread 2+"))
+    beside = [cell(panel, row, 2, 200, 210) for row in range(2)]
+    assert all((text < 128).any() for text in beside)
+    assert not np.array_equal(*beside)
+    assert np.array_equal(cell(panel, 1, 1, 200, 210), rows[1][1])

@@ -69,7 +69,8 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(
-    scope="module", params=["gan", pytest.param("l1", marks=pytest.mark.slow)]
+    scope="module",
+    params=["gan", *(pytest.param(k, marks=pytest.mark.slow) for k in ("l1", "level"))],
 )
 def kind(request):
     return request.param
