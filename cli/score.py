@@ -56,6 +56,15 @@ _PROTOCOLS = ("bci", "bci-readme", "pooled", "gaussian")
     help="PSNR and SSIM of the same images under every protocol, and nothing else.",
 )
 @click.option(
+    "--level",
+    "level",
+    metavar="RUN",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    help="The HER2 level too, read by this run of her2_level. Twice: by one that reads "
+    "the H&E, for the floor.",
+)
+@click.option(
     "--stain-vectors",
     metavar="H DAB",
     help='Absorbance of haematoxylin and DAB: "0.65,0.70,0.29 0.27,0.57,0.78".',
@@ -95,11 +104,15 @@ def score(predicted, target, explain, out, **options):
     command really scores (scaled to 320, middle 256); pooled, PSNR of the pooled error;
     gaussian, SSIM as torchmetrics and tf.image.ssim. --explain shows all of them.
 
+    A RUN that reads levels is scored on real IHC alone: how well its readings agree
+    with the names.
+
     \b
     Example:
       he2ihc-keras score stained BCI_dataset/IHC/test --he BCI_dataset/HE/test
       he2ihc-keras score results/pyramidpix2pix --protocol bci-readme
       he2ihc-keras score runs/attn_pyramid --data BCI_dataset --out scores.csv
+      he2ihc-keras score runs/unet --level runs/her2_level --level runs/her2_level_he
     """
     console = consoles.stdout()
     is_run = _is_run(predicted)
@@ -130,8 +143,31 @@ def score_run(run, out, console):
 def _score_run(run, out, options, console):
     how = _how(options)  # first, as it refuses what cannot be used
     start_keras()
+    from he2ihc_keras import inference
+
+    _SCORED[inference.predicts(run)](run, out, options, how, console)
+
+
+def _score_levels(run, out, options, how, console):
+    """Of a run that reads levels: real images alone."""
+    from he2ihc_keras.scoring import levels
+
+    with consoles.bar("Reading") as advance:
+        what, readings = levels.read_run(
+            run,
+            options.get("data"),
+            beside=options.get("level") or (),
+            slides=how["slides"],
+            progress=lambda doing, done, total: advance(done, total, doing),
+        )
+    console.print(f"\n{what}", markup=False)
+    _show_levels(readings, out, console)
+
+
+def _score_images(run, out, options, how, console):
     from he2ihc_keras import inference, scoring
 
+    reading = _reading(options)
     modes = inference.Modes(
         options.get("statistics") or "running",
         options.get("dropout") == "on",
@@ -142,6 +178,7 @@ def _score_run(run, out, options, console):
             run,
             options.get("data"),
             modes=modes,
+            see=reading,
             progress=lambda doing, done, total: advance(done, total),
             **how,
         )
@@ -151,6 +188,44 @@ def _score_run(run, out, options, console):
     if options.get("data"):
         source["data"] = str(options["data"].resolve())
     _show(scores, out, source, options, console)
+    if reading is not None:
+        _show_levels(reading.readings(how["slides"]), out, console)
+
+
+# How a run is scored, by what it predicts
+_SCORED = {"image": _score_images, "level": _score_levels}
+
+
+def _reading(options):
+    """What reads the levels of the images that pass; `None` where none is asked."""
+    runs = options.get("level")
+    if not runs:
+        return None
+    start_keras()
+    from he2ihc_keras.scoring import levels
+
+    with consoles.bar("Readers of levels") as advance:
+        readers = levels.Readers.load(
+            *runs, progress=lambda doing, done, total: advance(done, total, doing)
+        )
+    if readers.network is None:
+        raise click.UsageError(
+            f"--level {runs[0]} reads the H&E. Give a run that reads the IHC too."
+        )
+    return levels.LevelReading(readers)
+
+
+def _show_levels(readings, out, console):
+    from he2ihc_keras.scoring import levels
+
+    for table in levels.level_tables(readings):
+        console.print(table)
+    for line in (*levels.level_notes(readings), levels.level_verdict(readings)):
+        click.echo(line)
+    if out is not None:
+        path = levels.levels_beside(out)
+        levels.write_levels(path, readings)
+        click.echo(f"Levels: {path}; who read them: {path.with_suffix('.json')}")
 
 
 def _score_folders(folders, out, options, console):
@@ -159,9 +234,11 @@ def _score_folders(folders, out, options, console):
     how = _how(options)  # first, as it refuses what cannot be used
     weights = options["features"]
     features = weights and _feature_distances(folders, weights)
+    reading = _reading(options)
     with consoles.bar("Scoring") as advance:
         what, scores = scoring.score_folders(
             folders,
+            see=reading,
             progress=lambda doing, done, total: advance(done, total, doing),
             **how,
         )
@@ -170,6 +247,8 @@ def _score_folders(folders, out, options, console):
     if features:
         source["features"] = features._asdict()
     _show(scores, out, source, options, console)
+    if reading is not None:
+        _show_levels(reading.readings(how["slides"]), out, console)
     if features:
         click.echo(features.in_words())
 
@@ -267,9 +346,8 @@ def _refuse_what_does_not_go(is_run, explain, options):
     else:
         _refuse(of_run, options, "folders of images; use --he and --train-ihc")
     if explain:
-        _refuse(
-            ("stain_vectors", "slide_regex", "groups", "features"), options, _EXPLAIN
-        )
+        of_all = ("stain_vectors", "slide_regex", "groups", "features", "level")
+        _refuse(of_all, options, _EXPLAIN)
     if options["features"] and options["protocol"] == "bci-readme":
         raise click.UsageError("--features are of whole images: not with bci-readme.")
     if options["seed"] is not None and options["dropout"] != "on":
@@ -278,7 +356,9 @@ def _refuse_what_does_not_go(is_run, explain, options):
 
 def _refuse(names, options, where):
     given = [
-        f"--{name.replace('_', '-')}" for name in names if options[name] is not None
+        f"--{name.replace('_', '-')}"
+        for name in names
+        if options[name] not in (None, ())
     ]
     if given:
         raise click.UsageError(f"{', '.join(given)} does not go with {where}.")

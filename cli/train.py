@@ -241,16 +241,31 @@ def _finish(run, console):
 
 
 def _say_what_next(run, console):
+    from he2ihc_keras import inference
+
     samples = sorted(run.samples.glob("*.png"))
     lines = [
         _OF_A_PHANTOM if (run.path / "phantom").is_dir() else "",
         f"Look at   {samples[-1]}" if samples else "",
-        f"Levels    he2ihc-keras score {run.path}",
-        f"Curves    tensorboard --logdir {run.logs}",
-        f"Report    he2ihc-keras report {run.path} --out report.html",
-        f"Stain     he2ihc-keras predict {run.path} FOLDER --out stained",
-        f"Hand on   he2ihc-keras export {run.path} --out {run.path.name}_saved_model",
+        *(line.format(run=run) for line in _NEXT[inference.predicts(run.path)]),
         "Not for diagnosis.",
     ]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
+
+
+# What there is to do with a run, by what it predicts
+_NEXT = {
+    "image": [
+        "Levels    he2ihc-keras score {run.path}",
+        "Curves    tensorboard --logdir {run.logs}",
+        "Report    he2ihc-keras report {run.path} --out report.html",
+        "Stain     he2ihc-keras predict {run.path} FOLDER --out stained",
+        "Hand on   he2ihc-keras export {run.path} --out {run.path.name}_saved_model",
+    ],
+    "level": [
+        "Curves    tensorboard --logdir {run.logs}",
+        "Read      he2ihc-keras score RUN --level {run.path}",
+        "Sheet     he2ihc-keras level sheet RUN --out sheet",
+    ],
+}

@@ -2,19 +2,28 @@
 
 from he2ihc_keras.inference.files import find_images, predict_files, stain_image
 from he2ihc_keras.inference.held_out import held_out, stain_pairs
-from he2ihc_keras.inference.load import load_generator, load_recipe
+from he2ihc_keras.inference.level_network import LevelNetwork
+from he2ihc_keras.inference.load import (
+    load_generator,
+    load_reader,
+    load_recipe,
+    predicts,
+)
 from he2ihc_keras.inference.modes import Modes, with_modes
 from he2ihc_keras.inference.record import stained_before, stained_by, write_record
 from he2ihc_keras.inference.stainer import Stainer
 
 __all__ = [
+    "LevelNetwork",
     "Modes",
     "Stainer",
     "find_images",
     "held_out",
     "load_generator",
+    "load_reader",
     "load_recipe",
     "predict_files",
+    "predicts",
     "stain_image",
     "stain_pairs",
     "stained_before",

@@ -5,7 +5,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from he2ihc_keras import models
+from he2ihc_keras import models, trainers
+from he2ihc_keras.models import her2_level
 from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.training import RunFolder
 from he2ihc_keras.training.checkpoints import Damaged, read_zip
@@ -24,6 +25,36 @@ def load_generator(path: Path | str) -> keras.Model:
         ValueError: If there is no model, if it is not a generator of this package, or
             if its weights are not finite.
     """
+    if predicts(path) != "image":
+        raise ValueError(
+            f"{path} does not stain: it was trained to predict the {predicts(path)}. "
+            "Give it to `he2ihc-keras score ... --level`."
+        )
+    return _load(path, models.stride)
+
+
+def load_reader(path: Path | str) -> keras.Model:
+    """The reader of levels of a run folder, or of a `.keras` file, in float32.
+
+    Raises:
+        ValueError: If there is no model, if it reads no levels, or if its weights are
+            not finite.
+    """
+    return _load(path, her2_level.is_ordinal)
+
+
+def predicts(path: Path | str) -> str:
+    """What a run was trained to predict, as its trainer says: "image", "level", ...
+
+    "image" where nothing tells: of a trainer that is not known here, and of a model
+    without its run.
+    """
+    recipe = load_recipe(path)
+    is_known = recipe is not None and recipe.trainer.name in trainers.names()
+    return trainers.get(recipe.trainer.name).predicts if is_known else "image"
+
+
+def _load(path, check):
     file = model_file(path)
     try:
         model = keras.models.load_model(file, compile=False)
@@ -31,7 +62,7 @@ def load_generator(path: Path | str) -> keras.Model:
         raise ValueError(
             f"{file} cannot be loaded as a Keras model: {error}"
         ) from error
-    models.stride(model)
+    check(model)
     _check_finite(model, file)
     # Not `as_float32`: nobody else has this model, and Keras imports TensorFlow to
     # write a model's config, whatever the backend.

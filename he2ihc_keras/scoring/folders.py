@@ -17,7 +17,7 @@ from he2ihc_keras.scoring.baselines import (
     mean_colour,
     mean_of_sums,
 )
-from he2ihc_keras.scoring.images import Generated, Ruler, collect, measure
+from he2ihc_keras.scoring.images import Generated, Ruler, See, collect, measure, seen
 from he2ihc_keras.scoring.protocols import BCI, Protocol
 from he2ihc_keras.scoring.results import (
     IHC,
@@ -102,6 +102,7 @@ def score_folders(
     protocol: Protocol = BCI,
     vectors: StainVectors = RUIFROK_JOHNSTON,
     slides: SlideSource | None = None,
+    see: See | None = None,
     progress: Progress | None = None,
 ) -> tuple[str, Scores]:
     """Score generated patches against real IHC of the same names.
@@ -114,6 +115,7 @@ def score_folders(
         protocol: What is compared, and how.
         vectors: Stain vectors of the colour deconvolution.
         slides: Where the slide of an image is told; MIST's names are known.
+        see: See `score_images`; it has each image read before it is measured.
         progress: See `he2ihc_keras.scoring.streaming.Progress`.
 
     Returns:
@@ -128,9 +130,12 @@ def score_folders(
     slide_of_each, told_by = (slides or SlideSource()).of([row.name for row in rows])
     colour, colour_of = _mean_colour(folders, rows, progress)
     ruler = Ruler(colour, protocol, vectors)
-    measured = stream(
-        lambda row: measure(_read(row), ruler), rows, doing="Scoring", progress=progress
-    )
+    if see is None:
+        work, items = (lambda row: measure(_read(row), ruler)), rows
+    else:
+        work = partial(measure, ruler=ruler)
+        items = seen(map(_read, rows), ruler, see)
+    measured = stream(work, items, doing="Scoring", total=len(rows), progress=progress)
     scores = collect(measured, ruler, colour_of).with_slides(slide_of_each, told_by)
     what = f"{_images(len(rows))}, {found.layout}."
     return what + _taken_as_written(rows, protocol), scores

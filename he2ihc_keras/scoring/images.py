@@ -1,6 +1,6 @@
 """Scores of images in memory, such as a model generates them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -69,6 +69,7 @@ def score_images(
     vectors: StainVectors = RUIFROK_JOHNSTON,
     scale: str = "",
     total: int | None = None,
+    see: "See | None" = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Score images as they are generated; only a few are in memory at a time.
@@ -83,6 +84,7 @@ def score_images(
         vectors: Stain vectors of the colour deconvolution.
         scale: See `Scores.scale`.
         total: How many images there will be, for `progress`.
+        see: Called with each image before it is measured, in the caller's thread.
         progress: See `he2ihc_keras.scoring.streaming.Progress`.
 
     Raises:
@@ -91,13 +93,42 @@ def score_images(
     """
     ruler = Ruler(tuple(map(int, mean_colour)), protocol, vectors)
     measured = stream(
-        lambda image: measure(Generated(*image), ruler),
-        images,
+        lambda image: measure(image, ruler),
+        seen((Generated(*image) for image in images), ruler, see),
         doing="Scoring",
         total=total,
         progress=progress,
     )
     return collect(measured, ruler, mean_colour_of, scale)
+
+
+# Called with each image of a set, and what it is measured with
+See = Callable[[Generated, Ruler], None]
+
+
+def seen(
+    images: Iterable[Generated], ruler: Ruler, see: See | None
+) -> Iterable[Generated]:
+    """The images, each shown to `see` as it passes."""
+    for image in images:
+        if see is not None:
+            see(image, ruler)
+        yield image
+
+
+def views(generated: Generated, ruler: Ruler) -> dict[str, np.ndarray]:
+    """What is compared of a patch: the real IHC, and what each method makes of it."""
+    view = ruler.protocol.view
+    ihc = view(generated.ihc)
+    factor = ruler.protocol.factor(generated.ihc.shape)
+    found = {
+        REAL: ihc,
+        GENERATED: view(generated.fake_ihc),
+        MEAN_COLOUR: flat_image(ruler.mean_colour, like=ihc),
+    }
+    if generated.he is not None:
+        found[HE_COPY] = view(generated.he)
+    return found | {BLURRED_TARGET: blurred(ihc, TARGET_BLUR * factor)}
 
 
 class Measured(NamedTuple):
@@ -141,15 +172,16 @@ def collect(
 
 
 def _measure(generated, ruler):
-    ihc = ruler.protocol.view(generated.ihc)
     # What is so many microns wide is fewer pixels wide in a view that is scaled down.
     factor = ruler.protocol.factor(generated.ihc.shape)
     stains_of = partial(
         measure_stains, vectors=ruler.vectors, sigma=BLUR_SIGMA * factor
     )
+    candidates = views(generated, ruler)
+    ihc = candidates.pop(REAL)
     real = stains_of(ihc)
     scores, histograms = {}, {REAL: real.histogram}
-    for method, candidate in _candidates(generated, ihc, ruler, factor):
+    for method, candidate in candidates.items():
         # One colour has no glass of its own: it is seen against that of the real IHC.
         white = real.white if method == MEAN_COLOUR else None
         stains = stains_of(candidate, white=white)
@@ -161,15 +193,6 @@ def _measure(generated, ruler):
     return Measured(
         ScoredImage(name, level, ihc.shape[:2], scores, of_real), histograms
     )
-
-
-def _candidates(generated, ihc, ruler, factor):
-    view = ruler.protocol.view
-    yield GENERATED, view(generated.fake_ihc)
-    yield MEAN_COLOUR, flat_image(ruler.mean_colour, like=ihc)
-    if generated.he is not None:
-        yield HE_COPY, view(generated.he)
-    yield BLURRED_TARGET, blurred(ihc, TARGET_BLUR * factor)
 
 
 def _likeness(ihc, candidate, protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from he2ihc_keras.data import Pair, find_pairs
 from he2ihc_keras.measures.deconvolution import RUIFROK_JOHNSTON, StainVectors
 from he2ihc_keras.scoring.baselines import mean_colour
-from he2ihc_keras.scoring.images import score_images
+from he2ihc_keras.scoring.images import See, score_images
 from he2ihc_keras.scoring.protocols import BCI, Protocol
 from he2ihc_keras.scoring.results import ImageFile
 from he2ihc_keras.scoring.scores import SCORED_IHC, TRAINING_IHC, Scores
@@ -27,6 +27,7 @@ def score_run(
     protocol: Protocol = BCI,
     vectors: StainVectors = RUIFROK_JOHNSTON,
     slides: SlideSource | None = None,
+    see: See | None = None,
     progress: Progress | None = None,
 ) -> tuple[str, Scores]:
     """Stain and score held-out pairs with the generator of a run.
@@ -42,6 +43,7 @@ def score_run(
         protocol: What is compared, and how.
         vectors: Stain vectors of the colour deconvolution.
         slides: Where the slide of an image is told; MIST's names are known.
+        see: See `score_images`.
         progress: See `he2ihc_keras.scoring.streaming.Progress`.
 
     Returns:
@@ -59,7 +61,7 @@ def score_run(
     slide_of_each, told_by = (slides or SlideSource()).of([p.name for p in chosen])
     modes = modes or inference.Modes()
     generator = inference.with_modes(inference.load_generator(run), modes)
-    colour, colour_of = _mean_colour(pairs, chosen, progress)
+    colour, colour_of = mean_training_colour(pairs, chosen, progress)
     scale = _as_trained(recipe, protocol)
     stained = inference.stain_pairs(
         inference.Stainer(generator),
@@ -75,6 +77,7 @@ def score_run(
         vectors=vectors,
         scale=scale,
         total=len(chosen),
+        see=see,
         progress=progress,
     )
     seen = scale or ("whole images" if protocol.is_native else protocol.size)
@@ -110,7 +113,10 @@ def recipe_and_pairs(
     return recipe, pairs
 
 
-def _mean_colour(pairs: Sequence[Pair], chosen: Sequence[Pair], progress):
+def mean_training_colour(
+    pairs: Sequence[Pair], chosen: Sequence[Pair], progress: Progress | None
+):
+    """The mean colour of the training IHC, or of the scored, and which it is."""
     train = [pair for pair in pairs if pair.split == "train"]
     colour = mean_colour([_ihc(pair) for pair in train or chosen], progress=progress)
     return colour, TRAINING_IHC if train else SCORED_IHC
