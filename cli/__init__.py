@@ -10,6 +10,7 @@ _COMMANDS = {
     "train": "Train a model; with no argument, on built-in data.",
     "predict": "Stain H&E images.",
     "score": "Score stained images beside trivial baselines.",
+    "level": "Read HER2 levels: by a trained reader, or by people, blinded.",
     "compare": "Say whether one result is better than another, or that it is noise.",
     "report": "Write scores as a page for a colleague.",
     "export": "Write a SavedModel.",

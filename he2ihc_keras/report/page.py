@@ -1,25 +1,21 @@
 """The page put together: what was scored, and what came of it, in one file."""
 
-import base64
-import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from importlib import import_module, resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import he2ihc_keras
-from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.report import cases, tables
 from he2ihc_keras.report.cases import Case, Picture
+from he2ihc_keras.report.html import check_extra, rendered, write_page
+from he2ihc_keras.report.levels import level_section
 from he2ihc_keras.report.provenance import provenance
 from he2ihc_keras.report.sources import Source, read_images
 from he2ihc_keras.scoring import GENERATED, MEASURES, REAL, SCORED_IHC, Scores, verdict
 from he2ihc_keras.scoring.baselines import TARGET_BLUR
 from he2ihc_keras.scoring.inception import FeatureDistances
+from he2ihc_keras.scoring.levels import levels_beside, read_levels
 from he2ihc_keras.scoring.streaming import Progress
 
-_EXTRA = ("matplotlib", "jinja2")
 _ROLES = {
     "he": "H&E",
     "ihc": "Real IHC",
@@ -31,7 +27,7 @@ _ROLES = {
 
 def needs_a_model(source: Path) -> bool:
     """Whether `write_report` stains with the model of a run: it then needs Keras."""
-    return Source.read(source).run is not None
+    return not _has_levels_alone(source) and Source.read(source).run is not None
 
 
 def write_report(
@@ -45,7 +41,9 @@ def write_report(
     """Write scores as one HTML file, whole or not at all; replaces what is there.
 
     The page has the verdict, tables, plots, and the best, median and worst images of
-    each HER2 level, which are read from their folders or stained again by their run.
+    each HER2 level, which are read from their folders or stained again by their run;
+    and the levels that readers saw, where they were asked. That of a run which reads
+    levels has these alone.
 
     Args:
         source: A run folder that has been scored, or a CSV of `write_scores`.
@@ -62,31 +60,68 @@ def write_report(
         ModuleNotFoundError: If Matplotlib or Jinja is not installed.
     """
     _check_out(out)
-    _check_extra()
+    check_extra()
     from he2ihc_keras.report import plots
 
+    if _has_levels_alone(source):
+        write_page(out, _level_page(Path(source), command))
+        return ""
     found = Source.read(source)
     shown = _shown_cases(found, sort_by, progress or _no_progress)
     run = found.run
-    text = _render(
+    text = rendered(
+        "template.html",
+        roles=_ROLES,
+        longest_side=cases.LONGEST_SIDE,
+        REAL=REAL,
         source=found,
         scores=found.scores,
         about=_about(found),
         verdict=_verdict(found.scores),
         notes=_notes(found),
         tables=_tables(found.scores),
+        readings=level_section(_csv_of(found.path)),
         plots=plots.sections(found.scores, run and run / "history.csv"),
         shown=shown,
         colour_bar=plots.colour_bar(shown.maximum) if shown.cases else "",
         sort_by=MEASURES[sort_by],
         provenance=provenance(found),
-        command=command or f"he2ihc_keras.report.write_report({str(source)!r}, ...)",
+        command=command or _call(source),
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(out) as temporary:
-        # A path may hold bytes that are no text.
-        temporary.write_text(text, encoding="utf-8", errors="replace")
+    write_page(out, text)
     return shown.missing
+
+
+def _call(source):
+    return f"he2ihc_keras.report.write_report({str(source)!r}, ...)"
+
+
+# Of a run that reads levels
+
+
+def _csv_of(path):
+    return path / "scores.csv" if path.is_dir() else path
+
+
+def _has_levels_alone(source):
+    scores = _csv_of(Path(source))
+    return levels_beside(scores).is_file() and not scores.is_file()
+
+
+def _level_page(run, command):
+    from he2ihc_keras.report.curves import training
+
+    readings = read_levels(levels_beside(_csv_of(run)))
+    recipe = run / "recipe.toml"
+    return rendered(
+        "level_page.html",
+        name=run.resolve().name,
+        count=len(readings.images),
+        readings=level_section(_csv_of(run)),
+        plots=training(run / "history.csv"),
+        recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
+        command=command or _call(run),
+    )
 
 
 # Cases
@@ -225,57 +260,12 @@ def _tables(scores):
     return [*filter(None, found)], tables.level_table(scores)
 
 
-# The file
-
-
-def _render(**context: Any) -> str:
-    from jinja2 import Environment, StrictUndefined
-
-    files = {name: _file(name) for name in ("template.html", "style.css", "script.js")}
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(files["template.html"])
-    return template.render(
-        **context,
-        css=files["style.css"],
-        script=files["script.js"],
-        script_hash=_source_hash(files["script.js"]),
-        roles=_ROLES,
-        longest_side=cases.LONGEST_SIDE,
-        REAL=REAL,
-        version=he2ihc_keras.__version__,
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    )
-
-
-def _file(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _source_hash(script: str) -> str:
-    """What a content security policy names the one script by that may run."""
-    digest = hashlib.sha256(script.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
-
-
 # Before the work
 
 
 def _check_out(out):
     if Path(out).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"The page's name must end in .html. Received: {out}.")
-
-
-def _check_extra():
-    try:
-        for name in _EXTRA:
-            import_module(name)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"A report needs {error.name}, which is not installed. Install it: "
-            "pip install 'he2ihc-keras[report]'."
-        ) from error
 
 
 def _no_progress(doing, done, total):

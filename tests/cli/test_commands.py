@@ -5,6 +5,7 @@ import click
 import pytest
 
 import he2ihc_keras
+from he2ihc_keras import zoo
 from he2ihc_keras.cli import main
 from he2ihc_keras.cli.console import check_writable
 from helpers import run_command
@@ -32,8 +33,7 @@ def test_error_of_the_library_is_a_message_not_a_traceback():
     result = run_command("zoo", "unett")
     assert result.exit_code == 1
     assert result.output == (
-        "Error: Unknown model 'unett'. "
-        "Known: attn_pyramid, pix2pix, pyramid_pix2pix, unet, unet_gan. "
+        f"Error: Unknown model 'unett'. Known: {', '.join(zoo.names())}. "
         "Did you mean 'unet'?\n"
     )
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from he2ihc_keras.data import write_phantom
+from he2ihc_keras.data import LEVELS, write_phantom
 from helpers import ok, run_command
 
 SMALL = ("--epochs", 1, "--batch-size", 4, "--patch-size", 32, "--set", "data.fit=crop")
@@ -44,7 +44,7 @@ def test_score_shows_and_writes_what_the_readers_saw(folder):
         "against the reading of the real IHC of the same patch",
         "against the level of the slide, which the name tells",
         "DAB+ area",
-        "Slides are not known: intervals are by patch, too narrow",
+        "Slides are not known (--slide-regex, --groups)",
         "Level of the generated IHC: kappa",
     ):
         assert text in said
@@ -88,3 +88,22 @@ def test_what_reads_no_levels_and_what_does_not_stain_is_refused(folder):
         f"Error: {reader} does not stain: it was trained to predict the level. Give it "
         "to `he2ihc-keras score ... --level`."
     )
+
+
+def test_level_read_tells_the_level_and_the_chance_of_each(folder):
+    said = ok("level", "read", folder / "reader", folder / "pairs/IHC/test")
+    table = list(csv.DictReader(said.splitlines()))
+    assert len(table) == 5 and table[0]["image"] == "00019_test_3+"
+    for row in table:
+        chances = [float(row[level]) for level in LEVELS]
+        assert sum(chances) == pytest.approx(1, abs=0.01) and row["level"] in LEVELS
+
+
+def test_level_sheet_and_agree_go_together(folder, tmp_path):
+    out = tmp_path / "sheet"
+    said = ok("level", "sheet", folder / "unet", "--cases", 4, "--out", out)
+    key = tmp_path / "sheet-key.csv"
+    assert f"Then: he2ihc-keras level agree {out / 'sheet.csv'} {key}" in said
+    assert {row["level"] for row in rows(key)} == {*LEVELS}
+    said = ok("level", "agree", out / "sheet.csv", key)
+    assert "8 images have no level, and are left out." in said

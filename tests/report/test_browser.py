@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import pytest
 
@@ -208,3 +209,30 @@ def test_hostile_file_names_stay_text(browser, tmp_path):
     assert write_report(csv, tmp_path / "page.html") == ""
     assert all(HOSTILE in i.name for i in Source.read(csv).scores.images)
     check_harmless(browser, tmp_path / "page.html")
+
+
+def test_answers_that_are_ticked_on_a_sheet_are_saved(browser, tmp_path):
+    from he2ihc_keras.report.sheet import write_sheet
+    from he2ihc_keras.scoring import Generated
+    from he2ihc_keras.scoring.levels import read_answers
+
+    patches = [Generated("a", "2+", noise_image(16, 16), noise_image(16, 16, 1))]
+    written = write_sheet(patches, tmp_path / "sheet", tmp_path / "key.csv", seed=0)
+    open_page(browser, written.page)
+    downloads = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", downloads)
+    for box in ("level-1", "level-2", "real-2"):
+        browser.execute_script(f"document.querySelector('[name={box}]').click()")
+    browser.find_element("id", "save").click()
+    assert "Saved as" in browser.find_element("id", "done").text
+    [saved] = _appears(tmp_path, "sheet_*.csv")
+    answers = read_answers(saved, written.key)
+    assert (answers.blank, browser.get_log("browser")) == (0, [])
+    assert sum(map(len, answers.called_real.values())) == 1
+
+
+def _appears(folder, pattern):
+    deadline = time.monotonic() + 10
+    while not (found := list(folder.glob(pattern))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found

@@ -11,6 +11,7 @@ from he2ihc_keras.scoring.levels.readers import LevelReading, Readers, read_run
 from he2ihc_keras.scoring.levels.readings import (
     AGREEMENT,
     HE_ALONE,
+    HUMAN,
     MAJORITY,
     NAME,
     NETWORK,
@@ -19,6 +20,15 @@ from he2ihc_keras.scoring.levels.readings import (
     Readings,
 )
 from he2ihc_keras.scoring.levels.record import levels_beside, read_levels, write_levels
+from he2ihc_keras.scoring.levels.sheets import (
+    Answers,
+    Shown,
+    answers_in_words,
+    arranged,
+    choose,
+    read_answers,
+    write_answers_and_key,
+)
 from he2ihc_keras.scoring.levels.tables import (
     METHOD_LABELS,
     READER_LABELS,
@@ -29,7 +39,9 @@ from he2ihc_keras.scoring.levels.tables import (
 
 __all__ = [
     "AGREEMENT",
+    "Answers",
     "HE_ALONE",
+    "HUMAN",
     "MAJORITY",
     "METHOD_LABELS",
     "NAME",
@@ -40,13 +52,19 @@ __all__ = [
     "ReadImage",
     "Readers",
     "Readings",
+    "Shown",
+    "answers_in_words",
+    "arranged",
     "best_thresholds",
+    "choose",
     "cut",
     "level_notes",
     "level_tables",
     "level_verdict",
     "levels_beside",
+    "read_answers",
     "read_levels",
     "read_run",
+    "write_answers_and_key",
     "write_levels",
 ]

@@ -19,8 +19,8 @@ from he2ihc_keras.scoring.scores import (
 from he2ihc_keras.scoring.statistics import Interval
 
 # Who reads
-NETWORK, DAB, DAB_AREA = "network", "dab", "dab_area"
-READERS = (NETWORK, DAB, DAB_AREA)
+NETWORK, DAB, DAB_AREA, HUMAN = "network", "dab", "dab_area", "human"
+READERS = (NETWORK, DAB, DAB_AREA, HUMAN)
 
 # What is read beside the methods of a score table: the H&E, by a network that was
 # trained on H&E; and nothing at all, the answer being the commonest level of training.
@@ -69,7 +69,8 @@ class ReadImage:
     Attributes:
         name: Its name, without ending.
         level: One of `data.LEVELS`, that of the slide, or `None`.
-        read: For each reader the level of each method, as an index in `data.LEVELS`.
+        read: For each reader the level of each method, as an index in `data.LEVELS`;
+            -1 where a human gave none.
     """
 
     name: str
@@ -84,14 +85,14 @@ class Readings:
     Attributes:
         images: One or more.
         majority: The commonest level of the reader's training, an index in
-            `data.LEVELS`.
+            `data.LEVELS`; `None` where nothing was trained.
         slides: The slide of each image; `None` where they are not known.
         slides_from: What tells the slides, in words.
         about: Facts of the readers that a record holds: the runs, the thresholds.
     """
 
     images: Sequence[ReadImage]
-    majority: int
+    majority: int | None
     slides: Sequence[str] | None = None
     slides_from: str = ""
     about: Mapping = field(default_factory=dict)
@@ -103,7 +104,8 @@ class Readings:
 
     def methods(self, reader: str) -> tuple[str, ...]:
         """What a reader read, in the order of `METHODS`."""
-        read = {*self.images[0].read[reader], MAJORITY}
+        read = {*self.images[0].read[reader]}
+        read |= set() if self.majority is None else {MAJORITY}
         return tuple(method for method in METHODS if method in read)
 
     @property
@@ -154,8 +156,8 @@ class Readings:
         return self.slides or [image.name for image in self.images]
 
     def _told(self, reader, reference, method):
-        """Reference, reading and slides of the images that the reference tells."""
-        true = self.levels(reader, reference)
-        told = np.flatnonzero(true >= 0)
+        """Reference, reading and slides of the images for which there are both."""
+        true, read = self.levels(reader, reference), self.levels(reader, method)
+        told = np.flatnonzero((true >= 0) & (read >= 0))
         slides = self.slides and [self.slides[index] for index in told]
-        return true[told], self.levels(reader, method)[told], slides
+        return true[told], read[told], slides

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from he2ihc_keras.data.pairs import LEVELS
 from he2ihc_keras.scoring import statistics
 from he2ihc_keras.scoring.levels.readings import (
     AGREEMENT,
@@ -25,7 +24,12 @@ METHOD_LABELS = {
     MAJORITY: "commonest",
     HE_ALONE: "H&E alone",
 }
-READER_LABELS = {NETWORK: "network", "dab": "DAB density", "dab_area": "DAB+ area"}
+READER_LABELS = {
+    NETWORK: "network",
+    "dab": "DAB density",
+    "dab_area": "DAB+ area",
+    "human": "the reader",
+}
 REFERENCES = {
     REAL: "against the reading of the real IHC of the same patch",
     NAME: "against the level of the slide, which the name tells",
@@ -77,10 +81,11 @@ def level_notes(readings: Readings) -> list[str]:
 def _notes(readings) -> Iterator[str]:
     if readings.slides is None:
         yield (
-            "Slides are not known: intervals are by patch, too narrow, and optimistic "
-            "where patches of one slide lie in the reader's training and here "
-            "(--slide-regex, --groups)."
+            "Slides are not known (--slide-regex, --groups): intervals are by patch,\n"
+            "too narrow where patches share a slide."
         )
+        if readings.majority is not None:
+            yield "It is all optimistic where the reader was trained on their slides."
     else:
         count = len(set(readings.slides))
         yield f"Intervals by {count} slides (from {readings.slides_from})."
@@ -93,9 +98,11 @@ def _notes(readings) -> Iterator[str]:
         yield "Levels of names are those of slides: a patch may show another."
     yield (
         "kappa: quadratic weights, 0 is chance. Right: the share of the patches; "
-        "balanced: the\nmean over the levels. 2 off: by two levels or more. [..]: 95 % "
-        "bootstrap. Commonest:\nalways the commonest level of the reader's training."
+        "balanced: the\nmean over the levels. 2 off: by two levels or more. Intervals: "
+        "95 % bootstrap."
     )
+    if readings.majority is not None:
+        yield "Commonest: always the commonest level of the reader's training."
 
 
 def level_verdict(readings: Readings) -> str:
@@ -162,9 +169,3 @@ def _degradation(readings, ceiling):
         f"With the names, kappa {found.text()} of generated and {ceiling.text()} of "
         f"real IHC: {kept:.2f} of it is kept."
     )
-
-
-def confusion_rows(readings: Readings, reader: str, method: str, reference: str):
-    """Rows of a confusion matrix with the level of each, in order."""
-    counts = readings.confusion(reader, method, reference).tolist()
-    return list(zip(LEVELS, counts, strict=True))

@@ -77,7 +77,7 @@ def test_intervals_are_over_slides_where_they_are_known():
 
 
 def test_without_slides_intervals_are_called_too_narrow():
-    assert level_notes(readings())[0].startswith("Slides are not known: intervals are")
+    assert "intervals are by patch,\ntoo narrow" in level_notes(readings())[0]
 
 
 # What is said
