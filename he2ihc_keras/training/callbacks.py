@@ -114,19 +114,22 @@ class Validate(keras.callbacks.Callback):
         super().__init__()
         self.batches = batches
         self.stop_if_asked = stop_if_asked
-        self.losses, self.found = {}, None
+        self.losses, self.found = [], None
 
     def on_epoch_end(self, epoch, logs=None):
-        self.model.reset_metrics()
+        self.losses = []
         self.found = self.model.held_out(self._with_losses(), _PANEL_ROWS)
-        losses = {f"val_{name}": float(loss) for name, loss in self.losses.items()}
-        logs.update(losses | self.found.logs)
+        for name in self.losses[0]:
+            losses = [float(of_batch[name]) for of_batch in self.losses]
+            logs[f"val_{name}"] = sum(losses) / len(losses)
+        logs.update(self.found.logs)
 
     def _with_losses(self):
         """The batches, each of them judged by the losses as it passes."""
         for batch in self.batches:
             self.stop_if_asked()
-            self.losses = self.model.test_on_batch(*batch, return_dict=True)
+            # Of this batch alone: Keras begins its running means anew.
+            self.losses.append(self.model.test_on_batch(*batch, return_dict=True))
             yield batch
 
 
