@@ -265,6 +265,7 @@ _NEXT = {
     ],
     "level": [
         "Curves    tensorboard --logdir {run.logs}",
+        "Report    he2ihc-keras report {run.path} --out report.html",
         "Read      he2ihc-keras score RUN --level {run.path}",
         "Sheet     he2ihc-keras level sheet RUN --out sheet",
     ],

@@ -43,7 +43,7 @@ class RunFolder:
 
     @property
     def model(self) -> Path:
-        """The generator after the last epoch, in float32."""
+        """The network after the last epoch, or the best, where its trainer tells."""
         return self.path / "model.keras"
 
     @property
