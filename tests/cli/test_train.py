@@ -143,7 +143,7 @@ def test_dry_run_on_data_counts_steps(data, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["unett"], "Error: Unknown model 'unett'. Known: attn_pyramid, pix2pix, "),
+        (["unett"], "Error: Unknown model 'unett'. Known: attn_pyramid, "),
         (["unet", "--set", "fit.epoch=3"], "Error: Unknown key `fit.epoch`. Known: "),
         (["unet", "--set", "fit.epochs=a"], "Error: `fit.epochs` must be of type int."),
         (["unet", "--set", "fit.beta_1=0.9"], "since 0.2 it is `optimizer.generator"),
