@@ -49,8 +49,10 @@ def best_thresholds(amounts, levels, count: int = 4) -> tuple[float, ...]:
             f"more. Received: {len(places) + 1}."
         )
     # Images of each level below each place, with none and all at the ends
-    below = [np.searchsorted(np.sort(amounts[levels == k]), places) for k in _up(count)]
-    all_of = [np.sum(levels == k) for k in _up(count)]
+    below = [
+        np.searchsorted(np.sort(amounts[levels == k]), places) for k in range(count)
+    ]
+    all_of = [np.sum(levels == k) for k in range(count)]
     below = np.pad(np.stack(below, 1), ((1, 1), (0, 0)))
     below[-1] = all_of
     triples = np.array(list(itertools.combinations(range(len(places)), count - 1)))
@@ -59,10 +61,6 @@ def best_thresholds(amounts, levels, count: int = 4) -> tuple[float, ...]:
     confusion = np.diff(below[edges], axis=1).swapaxes(1, 2)
     best = np.nanargmax(quadratic_kappa(confusion))
     return tuple(places[triples[best]].tolist())
-
-
-def _up(count):
-    return range(count)
 
 
 def _places(amounts):

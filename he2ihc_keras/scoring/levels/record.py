@@ -93,35 +93,34 @@ def _image(row):
 
 
 def _record(readings: Readings) -> dict[str, Any]:
-    agreement = {
-        reference: {
-            reader: {
-                method: {
-                    "confusion": readings.confusion(reader, method, reference).tolist(),
-                    **{
-                        name: list(
-                            map(
-                                _number,
-                                readings.agreement(name, reader, method, reference),
-                            )
-                        )
-                        for name in AGREEMENT
-                    },
-                }
-                for method in readings.methods(reader)
-            }
-            for reader in readings.readers
-        }
-        for reference in readings.references
-    }
     return {
         "images": len(readings.images),
         "majority": LEVELS[readings.majority],
         "slides_from": readings.slides_from,
         "readers": dict(readings.about),
-        "agreement": agreement,
+        "agreement": {
+            reference: {
+                reader: {
+                    method: _agreement(readings, reader, method, reference)
+                    for method in readings.methods(reader)
+                }
+                for reader in readings.readers
+            }
+            for reference in readings.references
+        },
         "note": "Research only, not for diagnosis.",
     }
+
+
+def _agreement(readings, reader, method, reference):
+    """Each measure with the bounds of its interval, and the confusion matrix."""
+
+    def bounds(measure):
+        interval = readings.agreement(measure, reader, method, reference)
+        return [_number(bound) for bound in interval]
+
+    confusion = readings.confusion(reader, method, reference).tolist()
+    return {"confusion": confusion, **{name: bounds(name) for name in AGREEMENT}}
 
 
 def _number(value):

@@ -171,6 +171,26 @@ def read_answers(
         ValueError: If the two are not of one sheet, or an answer cannot be read, with
             its line.
     """
+    patches: dict[str, dict[str, int]] = {}
+    levels: dict[str, str | None] = {}
+    called_real, confidence = {REAL: [], GENERATED: []}, {REAL: [], GENERATED: []}
+    for shown, answer in _matched(answers, key):
+        name, what = shown["name"], shown["what"]
+        levels[name] = shown["level"] or None
+        patches.setdefault(name, {})[what] = _level(answers, answer)
+        if answer["real"]:
+            called_real[what].append(_is_real(answers, answer))
+        if answer["confidence"]:
+            confidence[what].append(_confidence(answers, answer))
+    images = tuple(ReadImage(n, levels[n], {HUMAN: r}) for n, r in patches.items())
+    of_each, told_by = (slides or SlideSource()).of([i.name for i in images])
+    blank = sum(level < 0 for read in patches.values() for level in read.values())
+    readings = Readings(images, None, of_each, told_by)
+    return Answers(readings, blank, called_real, confidence)
+
+
+def _matched(answers, key):
+    """Rows of the key, each with its answer."""
     given, shown = _table(answers, ANSWERS), _table(key, _KEY)
     if {row["sheet"] for row in given} != {row["sheet"] for row in shown}:
         raise ValueError(f"{answers} and {key} are not of the same sheet.")
@@ -181,23 +201,7 @@ def read_answers(
             f"{answers} must have one row for each of {len(shown)} images. Received: "
             f"{len(given)}; missing: {', '.join(missing) or 'none'}."
         )
-    patches: dict[str, dict[str, int]] = {}
-    levels, blank = {}, 0
-    called_real, confidence = {REAL: [], GENERATED: []}, {REAL: [], GENERATED: []}
-    for row in shown:
-        answer = by_number[row["image"]]
-        level = _level(answers, answer)
-        blank += level < 0
-        patches.setdefault(row["name"], {})[row["what"]] = level
-        levels[row["name"]] = row["level"] or None
-        if answer["real"]:
-            called_real[row["what"]].append(_is_real(answers, answer))
-        if answer["confidence"]:
-            confidence[row["what"]].append(_confidence(answers, answer))
-    images = tuple(ReadImage(n, levels[n], {HUMAN: r}) for n, r in patches.items())
-    of_each, told_by = (slides or SlideSource()).of([i.name for i in images])
-    readings = Readings(images, None, of_each, told_by)
-    return Answers(readings, blank, called_real, confidence)
+    return [(row, by_number[row["image"]]) for row in shown]
 
 
 def _table(path, columns):
