@@ -21,6 +21,7 @@ from he2ihc_keras.data.images import write_image
 from he2ihc_keras.data.pairs import Pair
 
 REFERENCE = np.load(Path(__file__).parent / "reference" / "pyramidpix2pix.npz")
+CYCLEGAN = np.load(Path(__file__).parent / "reference" / "cyclegan.npz")
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 SMALL_GENERATORS = {
@@ -31,11 +32,11 @@ SMALL_GENERATORS = {
 }
 
 
-def reference(prefix):
+def reference(prefix, file=REFERENCE):
     """The arrays under a prefix, by the rest of their names."""
     return {
-        key.removeprefix(f"{prefix}/"): REFERENCE[key]
-        for key in REFERENCE.files
+        key.removeprefix(f"{prefix}/"): file[key]
+        for key in file.files
         if key.startswith(f"{prefix}/")
     }
 
@@ -46,6 +47,8 @@ def to_channels_last(images):
 
 def load_pytorch(model, state):
     """Sets a model's weights from a PyTorch state dict of the authors' networks.
+
+    Biases in front of an instance norm, which removes them, are left out.
 
     Sorted by the numbers in their names, the authors' modules stand in the order in
     which the network applies them, which is the order of our layers.
@@ -68,7 +71,7 @@ def _arrays(layer, module):
         return [module[kind] for kind in kinds]
     # (out, in, h, w) and, transposed, (in, out, h, w): both become Keras's order
     kernel = module["weight"].transpose(2, 3, 1, 0)
-    return [kernel, module["bias"]] if "bias" in module else [kernel]
+    return [kernel, module["bias"]] if layer.use_bias else [kernel]
 
 
 def random_images(count, shape, seed=0):

@@ -65,7 +65,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             )
         if not training or not self.trainable:
             return super().call(inputs, training=False)
-        outputs, mean, variance = _normalize(inputs, *self._affine(), self.epsilon)
+        outputs, mean, variance = normalize(inputs, *self._affine(), self.epsilon)
         self._update(self.moving_mean, mean)
         self._update(self.moving_variance, variance)
         return outputs
@@ -82,7 +82,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         statistic.assign(statistic * self.momentum + value * (1.0 - self.momentum))
 
 
-def _normalize(features, gamma, beta, epsilon):
+def normalize(features, gamma, beta, epsilon):
     """Normalised features, their mean, and their unbiased variance per channel."""
     by = {"tensorflow": _tensorflow_kernel, "torch": _torch_kernel}
     return by.get(keras.backend.backend(), _formula)(features, gamma, beta, epsilon)

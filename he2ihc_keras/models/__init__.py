@@ -72,8 +72,8 @@ def build(name: str, **overrides) -> keras.Model:
 
     Returns:
         A generator takes H&E `(batch, height, width, 3)` in [-1, 1] and gives IHC of
-        the same shape and range. `patchgan` takes `[he, ihc]` and gives logits, as does
-        `her2_level` of a stain.
+        the same shape and range. `patchgan` takes `[he, ihc]`, or one image, and gives
+        logits, as does `her2_level` of a stain.
 
     Raises:
         ValueError: If `name` is unknown, or an argument is out of its range.

@@ -8,6 +8,7 @@ from keras import layers
 
 from he2ihc_keras.layers import (
     BatchNormalization,
+    InstanceNormalization,
     ReflectionPadding2D,
     SizeCheck,
     seeded_dropout,
@@ -17,6 +18,7 @@ from he2ihc_keras.tables import NonNegativeInt, PositiveInt, Rate
 
 STRIDE = 4
 Upsampling = Literal["transposed", "smooth"]
+_NORMS = {"batch": BatchNormalization, "instance": InstanceNormalization}
 
 
 def build(
@@ -66,31 +68,37 @@ def resnet_generator(
     upsampling,
     name,
     after_step: Callable | None = None,
+    normalization: str = "batch",
 ) -> keras.Model:
-    """The chain of `build`; `after_step(x, name)` is applied after each resampling."""
+    """The chain of `build`, with "batch" or "instance" norm.
+
+    `after_step(x, name)` is applied after each resampling.
+    """
     check_size(input_shape[:2], STRIDE)
+    norm = _NORMS[normalization]
     after_step = after_step or (lambda x, name: x)
     he = keras.Input(input_shape, name="he")
     x = SizeCheck(STRIDE, name="he_size")(he)
     x = ReflectionPadding2D(3, name="stem_pad")(x)
-    x = _conv_norm_relu(x, filters, 7, name="stem")
+    x = _conv_norm_relu(x, filters, 7, norm, name="stem")
 
     # Down-sampling. Zeros above and to the left only: the fourth side of a symmetric
     # padding is never read at stride 2.
     for step in (1, 2):
         x = layers.ZeroPadding2D(((1, 0), (1, 0)), name=f"down_{step}_pad")(x)
-        x = _conv_norm_relu(x, filters * 2**step, 3, strides=2, name=f"down_{step}")
+        width = filters * 2**step
+        x = _conv_norm_relu(x, width, 3, norm, strides=2, name=f"down_{step}")
         x = after_step(x, f"down_{step}")
 
     for block in range(1, blocks + 1):
-        x = _residual_block(x, dropout, name=f"block_{block}")
+        x = _residual_block(x, dropout, norm, name=f"block_{block}")
 
     # Up-sampling
     for step in (1, 2):
         width = filters * 2 ** (2 - step)
         x = _conv(layers.Conv2DTranspose, width, 3, f"up_{step}_conv", strides=2)(x)
         x = _to_twice_the_size(x, upsampling, name=f"up_{step}")
-        x = BatchNormalization(name=f"up_{step}_norm")(x)
+        x = norm(name=f"up_{step}_norm")(x)
         x = layers.ReLU(name=f"up_{step}_relu")(x)
         x = after_step(x, f"up_{step}")
 
@@ -114,21 +122,21 @@ def _to_twice_the_size(x, upsampling, name):
     return layers.Cropping2D(((1, 0), (1, 0)), name=f"{name}_crop")(x)
 
 
-def _residual_block(x, dropout, name):
+def _residual_block(x, dropout, norm, name):
     width = x.shape[-1]
     y = ReflectionPadding2D(1, name=f"{name}_pad_1")(x)
-    y = _conv_norm_relu(y, width, 3, name=f"{name}_1")
+    y = _conv_norm_relu(y, width, 3, norm, name=f"{name}_1")
     if dropout:
         y = seeded_dropout(dropout, name=f"{name}_dropout")(y)
     y = ReflectionPadding2D(1, name=f"{name}_pad_2")(y)
     y = _conv(layers.Conv2D, width, 3, f"{name}_2_conv")(y)
-    y = BatchNormalization(name=f"{name}_2_norm")(y)
+    y = norm(name=f"{name}_2_norm")(y)
     return layers.Add(name=f"{name}_add")([x, y])
 
 
-def _conv_norm_relu(x, width, kernel, name, strides=1):
+def _conv_norm_relu(x, width, kernel, norm, name, strides=1):
     x = _conv(layers.Conv2D, width, kernel, f"{name}_conv", strides=strides)(x)
-    x = BatchNormalization(name=f"{name}_norm")(x)
+    x = norm(name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 

@@ -97,11 +97,7 @@ class ConditionalGAN(Trainer):
     def check_patch_size(self, size):
         super().check_patch_size(size)
         check_levels((size, size), len(self.pyramid_weights))
-        if size < patchgan.SMALLEST:
-            raise ValueError(
-                f"Patches must be at least {patchgan.SMALLEST} x {patchgan.SMALLEST} "
-                f"pixels for the discriminator. Received: {size} x {size}."
-            )
+        patchgan.check_patch_size(size)
 
     def step(self, batch: Batch, training: bool) -> None:
         """One pass of the generator; then both move, the discriminator first."""

@@ -124,7 +124,7 @@ def test_an_unknown_argument_is_refused_with_the_known():
         ("pix2pix", "dropout", float("nan"), "finite"),
         ("unet", "depth", 0, "positive"),
         ("unet", "normalization", "instance", "one of batch, none"),
-        ("patchgan", "normalization", "instance", "one of batch, none"),
+        ("patchgan", "normalization", "layer", "one of batch, instance, none"),
     ],
 )
 def test_an_argument_out_of_its_range_is_refused(name, option, value, condition):

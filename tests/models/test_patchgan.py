@@ -3,6 +3,7 @@ import pytest
 
 from he2ihc_keras.models import patchgan
 from helpers import (
+    CYCLEGAN,
     load_pytorch,
     output,
     perturb,
@@ -29,6 +30,20 @@ def test_authors_network_gives_the_authors_logits():
     he, ihc = np.split(to_channels_last(network["input"]), 2, axis=-1)
     expected = to_channels_last(network["output_eval"])
     assert relative_error(output(discriminator, [he, ihc]), expected) < 2e-6
+
+
+@pytest.mark.backends
+def test_authors_network_of_cyclegan_judges_one_image():
+    network = reference("discriminator", CYCLEGAN)
+    discriminator = patchgan.build(filters=8, normalization="instance", inputs=1)
+    load_pytorch(discriminator, reference("discriminator/weights", CYCLEGAN))
+    image, expected = (to_channels_last(network[k]) for k in ("input", "output"))
+    assert relative_error(output(discriminator, image), expected) < 5e-6
+
+
+def test_of_one_image_64_filters_have_the_authors_number_less_biases_of_norms():
+    weights = patchgan.build(normalization="instance", inputs=1).trainable_weights
+    assert sum(int(np.prod(weight.shape)) for weight in weights) == 2_764_737 - 896
 
 
 def test_64_filters_have_the_authors_number_of_weights():
