@@ -50,6 +50,11 @@ ADVERSARIAL = {
 }
 
 
+def l1_loss(image, other):
+    """Mean absolute difference of two images of one shape."""
+    return ops.mean(ops.abs(ops.cast(image, "float32") - ops.cast(other, "float32")))
+
+
 def pyramid_l1_losses(ihc, fake_ihc, weights) -> list:
     """Weighted L1 at each scale of a Gaussian pyramid, finest first.
 

@@ -2,6 +2,7 @@
 
 from he2ihc_keras.layers.batch_normalization import BatchNormalization
 from he2ihc_keras.layers.gaussian_pyramid import gaussian_pyramid
+from he2ihc_keras.layers.image_pool import ImagePool
 from he2ihc_keras.layers.instance_normalization import InstanceNormalization
 from he2ihc_keras.layers.reflection_padding import ReflectionPadding2D
 from he2ihc_keras.layers.seeded_dropout import seeded_dropout
@@ -10,6 +11,7 @@ from he2ihc_keras.layers.size_check import SizeCheck
 
 __all__ = [
     "BatchNormalization",
+    "ImagePool",
     "InstanceNormalization",
     "ReflectionPadding2D",
     "SelfAttention2D",

@@ -56,6 +56,20 @@ def build(
     return keras.Model(images if inputs == 2 else images[0], logits, name="patchgan")
 
 
+def check_inputs(discriminator: keras.Model, inputs: int) -> None:
+    """Refuses a discriminator that judges another number of images.
+
+    Raises:
+        ValueError: If it does.
+    """
+    if len(discriminator.inputs) != inputs:
+        judged = {1: "one image", 2: "H&E and IHC together"}
+        raise ValueError(
+            f"The discriminator must judge {judged[inputs]}: `inputs` = {inputs}. "
+            f"Received one of {len(discriminator.inputs)}."
+        )
+
+
 def check_patch_size(size: int) -> None:
     """Refuses patches of which no logit is left.
 

@@ -6,6 +6,7 @@ import inspect
 from he2ihc_keras.tables import unknown
 from he2ihc_keras.trainers.conditional_gan import ConditionalGAN
 from he2ihc_keras.trainers.level_reader import LevelReader
+from he2ihc_keras.trainers.cycle_gan import CycleGAN
 from he2ihc_keras.trainers.supervised import Supervised
 from he2ihc_keras.trainers.trainer import (
     Batch,
@@ -18,6 +19,7 @@ from he2ihc_keras.trainers.trainer import (
 __all__ = [
     "Batch",
     "ConditionalGAN",
+    "CycleGAN",
     "Generated",
     "HeldOut",
     "LevelReader",

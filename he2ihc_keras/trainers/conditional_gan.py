@@ -64,6 +64,7 @@ class ConditionalGAN(Trainer):
                 f"Unknown adversarial loss {adversarial!r}. "
                 f"Known: {', '.join(losses.ADVERSARIAL)}."
             )
+        patchgan.check_inputs(discriminator, 2)
         scales = [f"l1_scale_{2**s}" for s in range(len(pyramid_weights))]
         super().__init__(
             {"generator": generator, "discriminator": discriminator},

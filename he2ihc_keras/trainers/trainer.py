@@ -319,7 +319,10 @@ class Trainer(Engine, keras.Model):
 
     def logs_of_step(self, data, training: bool) -> dict:
         """What Keras's steps return: one `step`, and the running means of its terms."""
-        self.step(Batch.of(data), training)
+        batch = Batch.of(data)
+        if not self.built:  # TensorFlow does not ask for it before a single batch
+            self.build(batch.he.shape)
+        self.step(batch, training)
         if training and self.average_network:
             self._update_average()
         return {metric.name: metric.result() for metric in self.metrics}

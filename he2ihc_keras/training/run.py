@@ -114,7 +114,10 @@ def build_trainer(recipe: Recipe, steps: int) -> Trainer:
     """
     networks = {role: network.build() for role, network in recipe.networks.items()}
     trainer = trainers.get(recipe.trainer.name)(**networks, **recipe.trainer.options)
-    trainer.check_patch_size(recipe.data.patch_size)
+    size = recipe.data.patch_size
+    trainer.check_patch_size(size)
+    if not trainer.built:
+        trainer.build((None, size, size, 3))
     trainer.compile(
         {p: _optimizer(adam, recipe.fit, steps) for p, adam in recipe.optimizer.items()}
     )
