@@ -26,9 +26,9 @@ from he2ihc_keras.cli.backends import backend_option, start_keras
 def convert(weights, out, dropout):
     """Make a Keras model of weights that the authors' PyTorch code trained.
 
-    WEIGHTS is a state dict of PyramidPix2pix or pix2pix, as .pth, .safetensors or .npz:
-    a ResNet generator, a U-Net or a PatchGAN, with batch norm. Filters, blocks, depth
-    and dropout are read from it. A file that would run code is refused.
+    WEIGHTS is a state dict of PyramidPix2pix, pix2pix or CycleGAN, as .pth,
+    .safetensors or .npz: a ResNet generator, a U-Net or a PatchGAN. Filters, blocks,
+    depth, norm and dropout are read from it. A file that would run code is refused.
 
     .pth takes `pip install 'he2ihc-keras[torch]'`, .safetensors takes
     `pip install 'he2ihc-keras[safetensors]'`.
@@ -63,7 +63,9 @@ def _weights(model):
 def _next(network, out):
     if network.name == "patchgan":
         return "A discriminator judges and does not stain: keras.models.load_model."
-    drops = bool(network.options["dropout"])
+    drops = bool(network.options.get("dropout"))
+    if network.name == "cyclegan":  # with the statistics of each image in any case
+        return f"As the authors test:\n{_commands(out)}"
     as_tested = " --statistics image" + " --dropout on" * drops
     return (
         f"As the authors test, by each image's statistics{', with dropout' * drops}:\n"

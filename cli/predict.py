@@ -45,7 +45,12 @@ from he2ihc_keras.cli.backends import backend_option, start_keras
     show_default=True,
     help="Of --dropout on: with the pixels, it says what each image loses.",
 )
-def predict(run, inputs, out, statistics, dropout, seed):
+@click.option(
+    "--reverse",
+    is_flag=True,
+    help="From IHC to H&E, by the other generator of a CycleGAN.",
+)
+def predict(run, inputs, out, statistics, dropout, seed, reverse):
     """Stain H&E images of any size; no IHC is needed.
 
     The authors of pix2pix and PyramidPix2pix test with --statistics image --dropout on.
@@ -61,11 +66,14 @@ def predict(run, inputs, out, statistics, dropout, seed):
     Example:
       he2ihc-keras predict runs/attn_pyramid BCI_dataset/HE/test --out stained
       he2ihc-keras predict model.keras a.png b.jpg --out stained
+      he2ihc-keras predict runs/cyclegan IHC_FOLDER --out as_he --reverse
     """
     consoles.check_writable(out)
     start_keras()
     from he2ihc_keras import inference
 
+    if reverse:
+        run = inference.kept_network(run, "reverse_generator")
     modes = inference.Modes(statistics, dropout=dropout == "on", seed=seed)
     images = inference.find_images(inputs)
     by = inference.stained_by(run, modes)

@@ -42,6 +42,7 @@ def pairs_in(data, recipe, recorded, console):
         data,
         validation_fraction=recipe.data.validation_fraction,
         seed=recipe.fit.seed,
+        unpaired="unpaired" in recipe.needs,
     )
     with consoles.bar("Comparing the images", console) as advance:
         pairs = relocated(recorded, found, progress=advance)

@@ -9,6 +9,7 @@ from he2ihc_keras.cli import console as consoles
 from he2ihc_keras.cli.backends import backend_option, chosen, start_keras
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FROM_DATA = "a run; they come from --data"
 _EXPLAIN = "--explain, which shows PSNR and SSIM alone"
 # As `scoring.PROTOCOLS`, whose import would make --help slow
 _PROTOCOLS = ("bci", "bci-readme", "pooled", "gaussian")
@@ -47,8 +48,8 @@ _PROTOCOLS = ("bci", "bci-readme", "pooled", "gaussian")
 @click.option(
     "--features",
     metavar="WEIGHTS",
-    help="With PREDICTED: KID and FID too, on InceptionV3 with these weights: "
-    "imagenet, which Keras downloads, or a file.",
+    help="With PREDICTED, or a RUN without pairs: KID and FID too, on InceptionV3 with "
+    "these weights: imagenet, which Keras downloads, or a file.",
 )
 @click.option(
     "--explain",
@@ -97,7 +98,8 @@ def score(predicted, target, explain, out, **options):
     PREDICTED and TARGET are folders with images of the same names, or PREDICTED is a
     result folder of pix2pix, CycleGAN, CUT or ASP, which holds both. RUN is a run
     folder or a .keras file: its model stains the held-out pairs of --data (a run's own
-    data if not given).
+    data if not given). Where none of them is a pair, as CycleGAN allows, DAB and
+    sharpness of the sets are compared alone.
 
     Protocols: bci, as the authors of BCI evaluate (scikit-image's defaults on uint8 at
     native size, means of per-image values); bci-readme, what their README's test
@@ -173,6 +175,9 @@ def _score_images(run, out, options, how, console):
         options.get("dropout") == "on",
         options.get("seed") or 0,
     )
+    if not scoring.has_held_out_pairs(run, options.get("data")):
+        return _score_sets(run, modes, how["vectors"], out, options, console)
+    _refuse(("features",), options, _FROM_DATA)
     with consoles.bar("Staining and scoring") as advance:
         what, scores = scoring.score_run(
             run,
@@ -226,6 +231,29 @@ def _show_levels(readings, out, console):
         path = levels.levels_beside(out)
         levels.write_levels(path, readings)
         click.echo(f"Levels: {path}; who read them: {path.with_suffix('.json')}")
+
+
+def _score_sets(run, modes, vectors, out, options, console):
+    from he2ihc_keras import scoring
+    from he2ihc_keras.scoring.sets import NO_PAIRS
+
+    with consoles.bar("Staining and scoring") as advance:
+        what, scores = scoring.score_sets(
+            run,
+            options.get("data"),
+            modes=modes,
+            vectors=vectors,
+            features=options.get("features"),
+            progress=lambda doing, done, total: advance(done, total),
+        )
+    console.print(f"\n{NO_PAIRS}\n{what}", markup=False, soft_wrap=True)
+    console.print(scores.table())
+    click.echo(scores.in_words())
+    if out is not None:
+        # Not the name of scores of pairs, which `compare` and `report` read
+        out = out.with_name(f"set_{out.name}")
+        scores.write(out)
+        click.echo(f"Each image: {out}")
 
 
 def _score_folders(folders, out, options, console):
@@ -340,9 +368,9 @@ def _prepare(out):
 
 def _refuse_what_does_not_go(is_run, explain, options):
     of_run = ("data", "statistics", "dropout", "seed")
-    of_folders = ("he", "train_ihc", "panels", "features")
+    of_folders = ("he", "train_ihc", "panels")
     if is_run:
-        _refuse(of_folders, options, "a run; they come from --data")
+        _refuse(of_folders, options, _FROM_DATA)
     else:
         _refuse(of_run, options, "folders of images; use --he and --train-ihc")
     if explain:
@@ -358,7 +386,7 @@ def _refuse(names, options, where):
     given = [
         f"--{name.replace('_', '-')}"
         for name in names
-        if options[name] not in (None, ())
+        if options.get(name) not in (None, ())
     ]
     if given:
         raise click.UsageError(f"{', '.join(given)} does not go with {where}.")

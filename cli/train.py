@@ -33,8 +33,9 @@ _PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 @click.option(
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of pairs (BCI, BCI challenge, pix2pix or MIST layout). Without it, "
-    "the recipe's quick start: a small network on synthetic pairs.",
+    help="Folder of pairs (BCI, BCI challenge, pix2pix or MIST layout; for CycleGAN "
+    "also without partners). Without it, the recipe's quick start: a small network on "
+    "synthetic pairs.",
 )
 @click.option(
     "--out",
@@ -156,10 +157,11 @@ def _inspect(data, recipe, console):
             resize=recipe.data.fit == "resize",
             validation_fraction=recipe.data.validation_fraction,
             seed=recipe.fit.seed,
+            unpaired="unpaired" in recipe.needs,
             progress=advance,
         )
     report.raise_if_problems()
-    counts = ", ".join(f"{c.total()} {s}" for s, c in report.counts().items())
+    counts = report.counts_text()
     console.print(f"Data: {report.root}, {report.layout.name} layout: {counts}.")
     return list(report.pairs)
 

@@ -26,6 +26,7 @@ THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 SMALL_GENERATORS = {
     "attn_pyramid": {"filters": 4, "blocks": 1},
+    "cyclegan": {"filters": 4, "blocks": 1},
     "pix2pix": {"filters": 4, "depth": 5},
     "pyramid_pix2pix": {"filters": 4, "blocks": 1},
     "unet": {"filters": 4, "depth": 2},

@@ -3,7 +3,7 @@ import tomllib
 
 import pytest
 
-from he2ihc_keras import trainers
+from he2ihc_keras import models, trainers
 from he2ihc_keras.recipe import (
     Choice,
     Data,
@@ -15,7 +15,7 @@ from he2ihc_keras.recipe import (
 )
 from helpers import refusal
 
-TRAINERS = ", ".join(trainers.names())
+GENERATORS, TRAINERS = map(", ".join, (models.generators(), trainers.names()))
 UNET = {
     "name": "unet",
     "trainer": {"name": "supervised"},
@@ -270,8 +270,7 @@ NETWORK = (
         ),
         (
             {**UNET, "networks": {"generator": {"filters": 8}}},
-            "`[networks.generator]` needs a `name`. Known: attn_pyramid, pix2pix, "
-            "pyramid_pix2pix, unet.",
+            f"`[networks.generator]` needs a `name`. Known: {GENERATORS}.",
         ),
         (
             {**UNET, "networks": {}},
@@ -387,14 +386,14 @@ def test_key_of_0_1_is_told_its_new_place(key, place):
         (
             "networks.generator.name",
             "unett",
-            "Unknown `networks.generator.name` 'unett'. Known: attn_pyramid, pix2pix, "
-            "pyramid_pix2pix, unet. Did you mean 'unet'?",
+            f"Unknown `networks.generator.name` 'unett'. Known: {GENERATORS}. "
+            "Did you mean 'unet'?",
         ),
         (
             "networks.generator.name",
             "patchgan",
-            "`networks.generator.name` must be a generator: attn_pyramid, pix2pix, "
-            "pyramid_pix2pix, unet. Received: 'patchgan'.",
+            f"`networks.generator.name` must be a generator: {GENERATORS}. "
+            "Received: 'patchgan'.",
         ),
         (
             "networks.discriminator.name",
@@ -405,8 +404,7 @@ def test_key_of_0_1_is_told_its_new_place(key, place):
         (
             "networks.generator.name",
             3,
-            "Unknown `networks.generator.name` 3. Known: attn_pyramid, pix2pix, "
-            "pyramid_pix2pix, unet.",
+            f"Unknown `networks.generator.name` 3. Known: {GENERATORS}.",
         ),
         (
             "trainer.name",
@@ -492,7 +490,7 @@ def test_value_in_place_of_a_table_is_refused(key):
         ("data.fit", "crop, resize"),
         ("trainer.adversarial", "vanilla, least_squares, hinge"),
         ("fit.precision", "auto, float32, mixed_bfloat16, mixed_float16"),
-        ("networks.discriminator.normalization", "batch, none"),
+        ("networks.discriminator.normalization", "batch, instance, none"),
     ],
 )
 def test_word_that_is_no_choice_is_refused(key, known):

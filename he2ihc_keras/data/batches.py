@@ -11,21 +11,30 @@ import keras
 
 from he2ihc_keras.data.options import Data
 from he2ihc_keras.data.pairs import Pair
-from he2ihc_keras.data.sample import HeldOutSamples, TrainingSamples
+from he2ihc_keras.data.sample import (
+    HeldOutSamples,
+    HeldOutUnpaired,
+    TrainingSamples,
+    UnpairedSamples,
+    images_per_epoch,
+)
 
 
 def steps_per_epoch(pairs: Sequence[Pair], batch_size: int) -> int:
     """Full batches in one pass over the pairs; what is left over waits for the next.
 
+    Of images that stand alone, in one pass over the more numerous stain.
+
     Raises:
         ValueError: If there are fewer pairs than a batch holds.
     """
-    if len(pairs) < batch_size:
+    count = images_per_epoch(pairs)
+    if count < batch_size:
         raise ValueError(
             f"A batch of {batch_size} needs at least {batch_size} training pairs. "
-            f"Received: {len(pairs)}. Use a smaller batch size."
+            f"Received: {count}. Use a smaller batch size."
         )
-    return len(pairs) // batch_size
+    return count // batch_size
 
 
 def training_batches(
@@ -37,6 +46,7 @@ def training_batches(
     first_step: int = 0,
     levels: bool = False,
     degrading: Mapping[str, float] | None = None,
+    unpaired: bool = False,
 ):
     """An endless stream of augmented patches, each epoch in an order of its own.
 
@@ -48,6 +58,8 @@ def training_batches(
         first_step: Batches to leave out at the beginning; they are not read.
         levels: Whether batches are `(he, ihc, level)`.
         degrading: Stains, "he" or "ihc", to degrade (`data.degrade`), and how strongly.
+        unpaired: Whether the IHC of each H&E is drawn anew, and cut on its own: see
+            `sample.UnpairedSamples`.
 
     Returns:
         A `tf.data.Dataset` on TensorFlow, a `keras.utils.PyDataset` elsewhere, of
@@ -58,7 +70,8 @@ def training_batches(
         `SampleError` in the step that it is needed for: see `original_errors`.
     """
     epoch_samples = steps_per_epoch(pairs, batch_size) * batch_size
-    samples = TrainingSamples(pairs, data, seed, epoch_samples, degrading or {})
+    kind = UnpairedSamples if unpaired else TrainingSamples
+    samples = kind(pairs, data, seed, epoch_samples, degrading or {})
     return feeder()(samples, batch_size, levels, first=first_step * batch_size)
 
 
@@ -69,10 +82,12 @@ def validation_batches(
 
     Returns:
         Batches as `training_batches`, the last one smaller if need be; where patches
-        are cut, from the middle. They can be gone through again.
+        are cut, from the middle. They can be gone through again. Of images that stand
+        alone, each is there once, and those of the less numerous stain again.
     """
-    samples = HeldOutSamples(pairs, data)
-    return feeder()(samples, batch_size, levels, count=len(pairs))
+    is_paired = all(pair.is_whole for pair in pairs)
+    samples = (HeldOutSamples if is_paired else HeldOutUnpaired)(pairs, data)
+    return feeder()(samples, batch_size, levels, count=images_per_epoch(pairs))
 
 
 @contextlib.contextmanager

@@ -13,10 +13,10 @@ _SHOWN = 3
 
 def with_digest(pair: Pair) -> Pair:
     """A pair with the SHA-256 of its files; one that has them comes back as it is."""
-    if pair.he_sha256:
+    if pair.he_sha256 or pair.ihc_sha256:
         return pair
-    he = _sha256(pair.he)
-    ihc = he if pair.side_by_side else _sha256(pair.ihc)
+    of_files = {file: _sha256(file) for file in pair.files}
+    he, ihc = (of_files.get(file, "") for file in (pair.he, pair.ihc))
     return dataclasses.replace(pair, he_sha256=he, ihc_sha256=ihc)
 
 
@@ -73,11 +73,18 @@ def _sha256(path: Path) -> str:
 
 
 def _by_place(pairs):
-    return {(pair.split, pair.name): pair for pair in pairs}
+    return {(pair.split, _stem(pair)): pair for pair in pairs}
 
 
 def _name(pair):
-    return f"{pair.split}/{pair.name}"
+    return f"{pair.split}/{_stem(pair)}"
+
+
+def _stem(pair):
+    """A name that is another for an H&E and for an IHC that stand alone."""
+    if pair.is_whole:
+        return pair.name
+    return f"{pair.name} ({'H&E' if pair.he else 'IHC'})"
 
 
 def _content(pair):
@@ -88,7 +95,7 @@ def _are_the_same_files(pairs, others):
     return all(
         one.absolute() == other.absolute() or one.resolve() == other.resolve()
         for pair, its_other in zip(pairs, others, strict=True)
-        for one, other in ((pair.he, its_other.he), (pair.ihc, its_other.ihc))
+        for one, other in zip(pair.files, its_other.files, strict=True)
     )
 
 

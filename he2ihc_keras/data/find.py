@@ -95,7 +95,11 @@ class Finding:
 
 
 def find_pairs(
-    root: str | Path, *, validation_fraction: float = 0.1, seed: int = 0
+    root: str | Path,
+    *,
+    validation_fraction: float = 0.1,
+    seed: int = 0,
+    unpaired: bool = False,
 ) -> list[Pair]:
     """List the pairs of a data folder, in one of the layouts of `LAYOUTS`.
 
@@ -111,20 +115,25 @@ def find_pairs(
         validation_fraction: Part of the training images to cut, in [0, 1); at least
             one image is cut and one is left. 0 cuts none.
         seed: Seed of the cut.
+        unpaired: Take images without partners too. A split in which each name stands
+            in both folders is of pairs; in another one no image is of a pair, whatever
+            names it shares: its folders may hold unequal numbers.
 
     Returns:
-        The pairs, by split, then by name.
+        The pairs, by split, then by name; of a split without pairs, the H&E first.
 
     Raises:
         ValueError: If no layout, or more than one, is recognised; or with the list of
             the images that have no partner or share a name.
     """
-    finding = scan(Path(root), validation_fraction, seed)
+    finding = scan(Path(root), validation_fraction, seed, unpaired)
     finding.raise_if_problems()
     return list(finding.pairs)
 
 
-def scan(root: Path, validation_fraction: float, seed: int) -> Finding:
+def scan(
+    root: Path, validation_fraction: float, seed: int, unpaired: bool = False
+) -> Finding:
     """As `find_pairs`, but problems are listed and not raised."""
     if not 0 <= validation_fraction < 1:
         raise ValueError(
@@ -134,7 +143,7 @@ def scan(root: Path, validation_fraction: float, seed: int) -> Finding:
     root, layout = _recognise(root)
     pairs, problems, ignored = [], [], []
     for split in SPLITS:
-        found, wrong = _pairs_of_split(root, layout, split)
+        found, wrong = _pairs_of_split(root, layout, split, unpaired)
         pairs += found
         problems += wrong
         for folder in dict.fromkeys(layout.folders(root, split)):
@@ -161,7 +170,7 @@ def _recognise(root: Path) -> tuple[Path, Layout]:
 
 
 def _pairs_of_split(
-    root: Path, layout: Layout, split: str
+    root: Path, layout: Layout, split: str, unpaired: bool
 ) -> tuple[list[Pair], list[str]]:
     he_folder, ihc_folder = layout.folders(root, split)
     he, problems = _by_name(he_folder)
@@ -170,6 +179,8 @@ def _pairs_of_split(
     else:
         ihc, ihc_problems = _by_name(ihc_folder)
         problems += ihc_problems
+        if unpaired and he.keys() != ihc.keys():
+            return _alone(he, ihc, split), problems
         problems += _without_partner(he, "H&E", ihc_folder, ihc, "IHC")
         problems += _without_partner(ihc, "IHC", he_folder, he, "H&E")
     pairs = [
@@ -177,6 +188,14 @@ def _pairs_of_split(
         for name in sorted(he.keys() & ihc.keys())
     ]
     return pairs, problems
+
+
+def _alone(he: dict[str, Path], ihc: dict[str, Path], split: str) -> list[Pair]:
+    """The images of a split without pairs."""
+    return [
+        *(Pair(he[name], None, split, level_of(name)) for name in sorted(he)),
+        *(Pair(None, ihc[name], split, level_of(name)) for name in sorted(ihc)),
+    ]
 
 
 def _by_name(folder: Path) -> tuple[dict[str, Path], list[str]]:
@@ -213,16 +232,26 @@ def _without_partner(
 
 
 def _with_validation(pairs: list[Pair], fraction: float, seed: int) -> list[Pair]:
-    train = [i for i, pair in enumerate(pairs) if pair.split == "train"]
-    if fraction == 0 or len(train) < 2 or any(p.split == "val" for p in pairs):
+    if fraction == 0 or any(p.split == "val" for p in pairs):
         return pairs
-    count = min(max(1, round(fraction * len(train))), len(train) - 1)
-    chosen = set(np.random.default_rng(seed).permutation(train)[:count].tolist())
+    train = [i for i, pair in enumerate(pairs) if pair.split == "train"]
+    # Of H&E and IHC that stand alone, the same share of each
+    kinds = {i: (pairs[i].he is None, pairs[i].ihc is None) for i in train}
+    chosen = set()
+    for kind in set(kinds.values()):
+        of_kind = [i for i in train if kinds[i] == kind]
+        chosen |= _chosen(of_kind, fraction, seed)
     cut = [
         dataclasses.replace(pair, split="val") if i in chosen else pair
         for i, pair in enumerate(pairs)
     ]
     return sorted(cut, key=lambda pair: SPLITS.index(pair.split))
+
+
+def _chosen(train: list[int], fraction: float, seed: int) -> set[int]:
+    """At least one, and not all of them."""
+    count = min(max(1, round(fraction * len(train))), len(train) - 1)
+    return set(np.random.default_rng(seed).permutation(train)[:count].tolist())
 
 
 def _are_wide(images: Sequence[Path]) -> bool:

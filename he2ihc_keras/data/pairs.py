@@ -26,6 +26,8 @@ _FILE_NAMES = {"encoding": "utf-8", "errors": "surrogateescape"}
 class Pair:
     """A registered pair: an H&E patch and the IHC patch of the same place.
 
+    In data without pairs, an image stands alone: what would be its partner is `None`.
+
     Attributes:
         he: File of the H&E patch.
         ihc: File of the IHC patch; the same file if `side_by_side`.
@@ -37,8 +39,8 @@ class Pair:
         ihc_sha256: That of the IHC file.
     """
 
-    he: Path
-    ihc: Path
+    he: Path | None
+    ihc: Path | None
     split: str
     level: str | None = None
     side_by_side: bool = False
@@ -47,8 +49,24 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """File name of the H&E patch without its suffix."""
-        return self.he.stem
+        """File name of the H&E patch, or of one that is alone, without its suffix."""
+        return self.files[0].stem
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it has: H&E and IHC, once if they are one."""
+        found = (file for file in (self.he, self.ihc) if file is not None)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a pair, and not an image that stands alone."""
+        return self.he is not None and self.ihc is not None
+
+
+def whole(pairs: Iterable[Pair]) -> list[Pair]:
+    """Those that are pairs, and not images that stand alone."""
+    return [pair for pair in pairs if pair.is_whole]
 
 
 def level_of(name: str) -> str | None:
@@ -80,6 +98,25 @@ def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
             f"{size_text(ihc.shape)}. A registered pair has one size."
         )
     return he, ihc
+
+
+def read_stain(pair: Pair, stain: str) -> np.ndarray:
+    """Read one patch of a pair, or an image that stands alone.
+
+    Args:
+        pair: The pair.
+        stain: "he" or "ihc".
+
+    Returns:
+        uint8 in [0, 255], `(height, width, 3)`.
+
+    Raises:
+        ValueError: If the file cannot be read, or the width of a side-by-side image is
+            odd.
+    """
+    if pair.side_by_side:
+        return _halves(pair.he)[("he", "ihc").index(stain)]
+    return read_image(getattr(pair, stain))
 
 
 def write_pairs_csv(path: str | Path, pairs: Iterable[Pair]) -> None:
@@ -117,7 +154,7 @@ def read_pairs_csv(path: str | Path, *, moved: bool = False) -> list[Pair]:
 
 
 def _check_are_there(pairs, path):
-    images = dict.fromkeys(image for pair in pairs for image in (pair.he, pair.ihc))
+    images = dict.fromkeys(image for pair in pairs for image in pair.files)
     gone = [image for image in images if not image.is_file()]
     if gone:
         raise ValueError(
@@ -145,10 +182,10 @@ def _halves(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _row(pair: Pair) -> tuple[str, ...]:
-    he, ihc = pair.he.absolute(), pair.ihc.absolute()
+    he, ihc = (str(f.absolute()) if f else "" for f in (pair.he, pair.ihc))
     side_by_side = "yes" if pair.side_by_side else "no"
     digests = pair.he_sha256, pair.ihc_sha256
-    return pair.split, pair.level or "", str(he), str(ihc), side_by_side, *digests
+    return pair.split, pair.level or "", he, ihc, side_by_side, *digests
 
 
 def _pair(row: list[str], place: str) -> Pair:
@@ -160,8 +197,8 @@ def _pair(row: list[str], place: str) -> Pair:
             ihc,
             ("yes" | "no") as one,
             *digests,
-        ] if len(digests) in (0, len(_DIGESTS)):
-            he, ihc = Path(he), Path(ihc)
+        ] if len(digests) in (0, len(_DIGESTS)) and (he or ihc):
+            he, ihc = (Path(file) if file else None for file in (he, ihc))
             return Pair(he, ihc, split, level or None, one == "yes", *digests)
     raise ValueError(
         f"{place} is not a pair. Expected {', '.join(_COLUMNS)}, with split train, val "

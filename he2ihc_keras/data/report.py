@@ -15,7 +15,14 @@ import numpy as np
 from he2ihc_keras.data.digests import with_digest
 from he2ihc_keras.data.find import SHOWN, Finding, scan, shortened
 from he2ihc_keras.data.images import read_image
-from he2ihc_keras.data.pairs import LEVELS, SPLITS, Pair, read_pair, size_text
+from he2ihc_keras.data.pairs import (
+    LEVELS,
+    SPLITS,
+    Pair,
+    read_pair,
+    read_stain,
+    size_text,
+)
 from he2ihc_keras.data.readers import Progress, of_each
 from he2ihc_keras.data.sizes import too_small
 
@@ -37,6 +44,18 @@ class DataReport(Finding):
             for split in SPLITS
         }
 
+    def counts_text(self) -> str:
+        """How many pairs each split has, or H&E and IHC where they stand alone."""
+        texts = []
+        for split, levels in self.counts().items():
+            pairs = [pair for pair in self.pairs if pair.split == split]
+            if all(pair.is_whole for pair in pairs):
+                texts.append(f"{levels.total()} {split}")
+            else:
+                he = sum(pair.he is not None for pair in pairs)
+                texts.append(f"{he} H&E and {len(pairs) - he} IHC {split}")
+        return ", ".join(texts)
+
     def text(self) -> str:
         """Render the report for a terminal."""
         lines = [f"{self.root}: {self.layout.name} layout, {self.layout}", ""]
@@ -52,7 +71,8 @@ class DataReport(Finding):
         columns = [
             level for level in LEVELS if any(p.level == level for p in self.pairs)
         ]
-        rows = [("split", "pairs", *columns)]
+        all_whole = all(pair.is_whole for pair in self.pairs)
+        rows = [("split", "pairs" if all_whole else "images", *columns)]
         for split, levels in self.counts().items():
             rows.append((split, levels.total(), *(levels[c] for c in columns)))
         lines = [f"{row[0]:<6}" + "".join(f"{n:>7}" for n in row[1:]) for row in rows]
@@ -73,6 +93,7 @@ def inspect(
     resize: bool = False,
     validation_fraction: float = 0.1,
     seed: int = 0,
+    unpaired: bool = False,
     progress: Progress = None,
 ) -> DataReport:
     """Decode every image of a data folder and report all that is wrong with it.
@@ -88,6 +109,7 @@ def inspect(
             of no matter.
         validation_fraction: As for `find_pairs`.
         seed: As for `find_pairs`.
+        unpaired: As for `find_pairs`.
         progress: Called with the number of pairs done and of all pairs.
 
     Returns:
@@ -97,7 +119,7 @@ def inspect(
     Raises:
         ValueError: If no layout, or more than one, is recognised.
     """
-    finding = scan(Path(root), validation_fraction, seed)
+    finding = scan(Path(root), validation_fraction, seed, unpaired)
     looks = of_each(_look, finding.pairs, progress)
     problems = [*finding.problems, *_no_training_pairs(finding)]
     problems += [problem for look in looks for problem in look.problems]
@@ -122,16 +144,20 @@ class _Look:
 
 def _look(pair: Pair) -> _Look:
     try:
-        he, _ = read_pair(pair)
+        he, _ = read_pair(pair) if pair.is_whole else (_read_alone(pair), None)
     except ValueError as error:
         return _Look(pair, problems=_unreadable(pair) or (str(error),))
     # Of the files too, now that the system holds them: a run records them.
     return _Look(with_digest(pair), he.shape[:2], _digest(he))
 
 
+def _read_alone(pair: Pair) -> np.ndarray:
+    return read_stain(pair, "he" if pair.he else "ihc")
+
+
 def _unreadable(pair: Pair) -> tuple[str, ...]:
     problems = []
-    for path in dict.fromkeys((pair.he, pair.ihc)):
+    for path in pair.files:
         try:
             read_image(path)
         except ValueError as error:
@@ -149,7 +175,8 @@ def _digest(image: np.ndarray) -> bytes | None:
 
 
 def _no_training_pairs(finding: Finding) -> list[str]:
-    if any(pair.split == "train" for pair in finding.pairs):
+    train = [pair for pair in finding.pairs if pair.split == "train"]
+    if any(pair.he for pair in train) and any(pair.ihc for pair in train):
         return []
     he, ihc = finding.layout.folders(finding.root, "train")
     where = he if he == ihc else f"{he} and {ihc}"
@@ -164,8 +191,8 @@ def _leakage(pairs: Sequence[Pair], looks: Sequence[_Look]) -> list[str]:
         other = first.setdefault(look.digest, pair)
         if other.split != pair.split:
             problems.append(
-                f"{other.he} ({other.split}) and {pair.he} ({pair.split}) are one "
-                "image, pixel for pixel. What is scored must not have been trained "
-                "on: remove one of them."
+                f"{other.files[0]} ({other.split}) and {pair.files[0]} ({pair.split}) "
+                "are one image, pixel for pixel. What is scored must not have been "
+                "trained on: remove one of them."
             )
     return problems

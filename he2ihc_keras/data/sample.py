@@ -17,12 +17,12 @@ from he2ihc_keras.data import augment, degrade
 from he2ihc_keras.data.find import SHOWN, shortened
 from he2ihc_keras.data.images import resize
 from he2ihc_keras.data.options import Data
-from he2ihc_keras.data.pairs import LEVELS, Pair, read_pair
+from he2ihc_keras.data.pairs import LEVELS, Pair, read_pair, read_stain
 from he2ihc_keras.data.sizes import pair_sizes, too_small, too_small_text
 
 UNKNOWN_LEVEL = -1
 
-_ORDER, _AUGMENTATION, _DEGRADATION = range(3)
+_ORDER, _AUGMENTATION, _DEGRADATION, _IHC, _IHC_AUGMENTATION = range(5)
 _ROW, _COLUMN, _FLIP, _TURN = range(4)
 _DRAWS = 4 + augment.DRAWS
 
@@ -143,8 +143,55 @@ class TrainingSamples(Samples):
         draws = self._draws(number)[-augment.DRAWS :] * 2.0 - 1.0
         return augment.changes(draws, self.photometric)
 
-    def _draws(self, number):
-        return _generator(self.seed, _AUGMENTATION, number).random(_DRAWS)
+    def _draws(self, number, key=_AUGMENTATION):
+        return _generator(self.seed, key, number).random(_DRAWS)
+
+
+@dataclass(frozen=True)
+class UnpairedSamples(TrainingSamples):
+    """As `TrainingSamples`, but the IHC is another image than the H&E's partner.
+
+    Which H&E a sample has goes round in the shuffled order of an epoch, which counts
+    the images of the more numerous stain; its IHC is drawn from all, again and again.
+    H&E and IHC are cut, flipped and turned each on its own. So does CycleGAN's code
+    (Zhu et al., 2017); the level is that of the H&E.
+
+    Args:
+        pairs: Training pairs, and images that stand alone.
+        data: How they become patches.
+        seed: Of order, choice and augmentation.
+        epoch_samples: Samples an epoch, at most the number of the more numerous stain.
+    """
+
+    @functools.cached_property
+    def _with_he(self):
+        return [pair for pair in self.pairs if pair.he is not None]
+
+    @functools.cached_property
+    def _with_ihc(self):
+        return [pair for pair in self.pairs if pair.ihc is not None]
+
+    def pair(self, number: int) -> Pair:
+        """What the H&E of a sample is cut from."""
+        epoch, position = divmod(number, self.epoch_samples)
+        order = _order(images_per_epoch(self.pairs), self.seed, epoch)
+        return self._with_he[order[position] % len(self._with_he)]
+
+    def ihc_pair(self, number: int) -> Pair:
+        """What the IHC of a sample is cut from."""
+        drawn = _generator(self.seed, _IHC, number).integers(len(self._with_ihc))
+        return self._with_ihc[drawn]
+
+    def patches(self, number):
+        pair = self.pair(number)
+        he = self._patch(pair, "he", self._draws(number))
+        draws = self._draws(number, _IHC_AUGMENTATION)
+        return he, self._patch(self.ihc_pair(number), "ihc", draws), _level(pair)
+
+    def _patch(self, pair, stain, draws):
+        stains = _read(pair, self.data, lambda pair: [read_stain(pair, stain)])
+        [patch] = _cut(stains, self.data.patch_size, draws[[_ROW, _COLUMN]])
+        return _turn(patch, draws, self.data)
 
 
 @dataclass(frozen=True)
@@ -160,6 +207,36 @@ class HeldOutSamples(Samples):
         return np.ascontiguousarray(he), np.ascontiguousarray(ihc), _level(pair)
 
 
+@dataclass(frozen=True)
+class HeldOutUnpaired(Samples):
+    """Images that stand alone, each H&E beside some IHC; the fewer ones go round."""
+
+    pairs: Sequence[Pair]
+    data: Data
+
+    def patches(self, number):
+        he, ihc = (self._pair(number, stain) for stain in ("he", "ihc"))
+        patches = (self._patch(*of) for of in ((he, "he"), (ihc, "ihc")))
+        return *map(np.ascontiguousarray, patches), _level(he)
+
+    def _pair(self, number, stain):
+        own = [pair for pair in self.pairs if getattr(pair, stain) is not None]
+        return own[number % len(own)]
+
+    def _patch(self, pair, stain):
+        stains = _read(pair, self.data, lambda pair: [read_stain(pair, stain)])
+        return _cut(stains, self.data.patch_size)[0]
+
+
+def images_per_epoch(pairs: Sequence[Pair]) -> int:
+    """The number of pairs; of images that stand alone, that of the commoner stain."""
+    he, ihc = (sum(getattr(p, stain) is not None for p in pairs) for stain in _STAINS)
+    return max(he, ihc)
+
+
+_STAINS = ("he", "ihc")
+
+
 @functools.lru_cache(maxsize=8)
 def _order(count, seed, epoch):
     """Order of the pairs in an epoch; kept, since each of its samples asks for it."""
@@ -170,9 +247,9 @@ def _generator(seed, *key):
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
-def _read(pair, data):
+def _read(pair, data, read=read_pair):
     try:
-        stains = read_pair(pair)
+        stains = read(pair)
     except ValueError as error:
         raise SampleError(str(error)) from error
     if data.fit == "resize":

@@ -37,7 +37,7 @@ def too_small(
 def too_small_text(pair: Pair, size: Size, patch_size: int) -> str:
     """What is wrong with a pair that is smaller than a patch."""
     return (
-        f"{'Each half of ' if pair.side_by_side else ''}{pair.he} is "
+        f"{'Each half of ' if pair.side_by_side else ''}{pair.files[0]} is "
         f"{size_text(size)}, smaller than a patch of "
         f"{size_text((patch_size, patch_size))}. "
         "Lower `patch_size`, resize the images, or remove it."
@@ -45,7 +45,7 @@ def too_small_text(pair: Pair, size: Size, patch_size: int) -> str:
 
 
 def pair_sizes(pairs: Sequence[Pair]) -> list[Size]:
-    """`(height, width)` of the H&E of each pair, read from the headers.
+    """`(height, width)` of each pair, of its first file, read from the headers.
 
     Raises:
         ValueError: If a file cannot be opened.
@@ -54,5 +54,5 @@ def pair_sizes(pairs: Sequence[Pair]) -> list[Size]:
 
 
 def _size(pair: Pair) -> Size:
-    height, width = image_size(pair.he)
+    height, width = image_size(pair.files[0])
     return height, width // 2 if pair.side_by_side else width

@@ -9,6 +9,7 @@ import numpy as np
 from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.export.recognize import cleaned, recognize
 from he2ihc_keras.export.state_dict import read_state_dict, some
+from he2ihc_keras.layers import InstanceNormalization
 from he2ihc_keras.recipe import Network
 
 
@@ -53,7 +54,8 @@ def model_from_state_dict(
         dropout: As in `recognize`.
 
     Returns:
-        A `pyramid_pix2pix`, `pix2pix` or `patchgan`.
+        A `pyramid_pix2pix`, `pix2pix`, `cyclegan` or `patchgan`. Of an instance norm,
+        what has no effect is left out: old running statistics, and the bias in front.
 
     Raises:
         ValueError: If the weights are not those of one of these, whole and finite.
@@ -63,7 +65,8 @@ def model_from_state_dict(
 
 def _build(network, state):
     model, arrays = network.build(), cleaned(state)
-    variables = _variables(model, _convolutions(network))
+    variables, idle = _variables(model, _convolutions(network))
+    arrays = {key: array for key, array in arrays.items() if key not in idle}
     _check_weights(network, variables, arrays)
     for key, variable in variables.items():
         variable.assign(_keras_order(arrays[key]))
@@ -88,8 +91,8 @@ def _save(model, out):
 def _convolutions(network):
     """PyTorch's module of each convolution, by the name of the Keras layer."""
     options = network.options
-    if network.name == "pyramid_pix2pix":
-        return _resnet_convolutions(options["blocks"], bool(options["dropout"]))
+    if network.name in ("pyramid_pix2pix", "cyclegan"):
+        return _resnet_convolutions(options["blocks"], bool(options.get("dropout")))
     if network.name == "pix2pix":
         return _unet_convolutions(options["depth"])
     return {
@@ -131,16 +134,22 @@ def _unet_convolutions(depth):
 
 
 def _variables(model, convolutions):
-    """Keras's variable of each key; a norm is the module after its convolution."""
+    """Keras's variable of each key, and the keys of what has no effect.
+
+    A norm is the module after its convolution.
+    """
     layers = {layer.name: layer for layer in model.layers}
-    variables = {}
+    variables, idle = {}, set()
     for name, module in convolutions.items():
         variables |= _of_convolution(layers[name], module)
+        parent, _, index = module.rpartition(".")
+        after = f"{parent}.{int(index) + 1}"
         norm = layers.get(f"{name.removesuffix('_conv')}_norm")
-        if norm is not None:
-            parent, _, index = module.rpartition(".")
-            variables |= _of_norm(norm, f"{parent}.{int(index) + 1}")
-    return variables
+        if isinstance(norm, InstanceNormalization):
+            idle |= {f"{module}.bias", f"{after}.running_mean", f"{after}.running_var"}
+        elif norm is not None:
+            variables |= _of_norm(norm, after)
+    return variables, idle
 
 
 def _of_convolution(layer, module):

@@ -4,6 +4,7 @@ from he2ihc_keras.inference.files import find_images, predict_files, stain_image
 from he2ihc_keras.inference.held_out import held_out, stain_pairs
 from he2ihc_keras.inference.level_network import LevelNetwork
 from he2ihc_keras.inference.load import (
+    kept_network,
     load_generator,
     load_reader,
     load_recipe,
@@ -19,6 +20,7 @@ __all__ = [
     "Stainer",
     "find_images",
     "held_out",
+    "kept_network",
     "load_generator",
     "load_reader",
     "load_recipe",

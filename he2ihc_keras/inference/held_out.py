@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from he2ihc_keras.data.images import resize
-from he2ihc_keras.data.pairs import Pair, read_pair
+from he2ihc_keras.data.pairs import Pair, read_pair, whole
 from he2ihc_keras.inference.files import stain_image
 from he2ihc_keras.inference.stainer import Stainer
 from he2ihc_keras.recipe import Recipe
@@ -14,7 +14,7 @@ from he2ihc_keras.recipe import Recipe
 def held_out(pairs: Sequence[Pair]) -> tuple[str, list[Pair]]:
     """The split to score on: "test", or "val" where there is no test split."""
     for split in ("test", "val"):
-        chosen = [pair for pair in pairs if pair.split == split]
+        chosen = whole(pair for pair in pairs if pair.split == split)
         if chosen:
             return split, chosen
     raise ValueError("There is neither a test nor a validation pair to score.")

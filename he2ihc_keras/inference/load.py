@@ -83,15 +83,38 @@ def _check_finite(model, file):
 
 
 def load_recipe(path: Path | str) -> Recipe | None:
-    """The recipe of a run folder, or of the run that a `model.keras` lies in.
+    """The recipe of a run folder, or of the run that a model of it lies in.
 
     Returns:
         The recipe, or `None` where there is none beside the model.
     """
     path = Path(path)
     run = RunFolder(path if path.is_dir() else path.parent)
-    is_of_run = path.is_dir() or path.name == run.model.name
-    return Recipe.load_complete(run.recipe) if run.exists() and is_of_run else None
+    if not run.exists() or not (path.is_dir() or path.suffix == ".keras"):
+        return None
+    recipe = Recipe.load_complete(run.recipe)
+    is_of_run = path.is_dir() or path in (run.model, *map(run.network, recipe.networks))
+    return recipe if is_of_run else None
+
+
+def kept_network(run: Path | str, role: str) -> Path:
+    """The file of a network that a run keeps beside its model.
+
+    Args:
+        run: A run folder, or its `model.keras`.
+        role: Of the network, such as "reverse_generator".
+
+    Raises:
+        ValueError: If the run keeps none.
+    """
+    run = Path(run)
+    path = RunFolder(run if run.is_dir() else run.parent).network(role)
+    if not path.is_file():
+        raise ValueError(
+            f"{run} keeps no {role.replace('_', ' ')}: there is no {path.name}. The "
+            "trainer cycle_gan makes one."
+        )
+    return path
 
 
 def model_file(path: Path | str) -> Path:

@@ -8,6 +8,7 @@ import keras
 from he2ihc_keras.layers import SizeCheck
 from he2ihc_keras.models import (
     attn_pyramid,
+    cyclegan,
     her2_level,
     patchgan,
     pix2pix,
@@ -29,7 +30,7 @@ __all__ = [
     "stride",
 ]
 
-_GENERATORS = (attn_pyramid, pix2pix, pyramid_pix2pix, unet)
+_GENERATORS = (attn_pyramid, cyclegan, pix2pix, pyramid_pix2pix, unet)
 _DISCRIMINATORS = (patchgan,)
 _READERS = (her2_level,)
 
@@ -74,6 +75,7 @@ def build(name: str, **overrides) -> keras.Model:
         A generator takes H&E `(batch, height, width, 3)` in [-1, 1] and gives IHC of
         the same shape and range. `patchgan` takes `[he, ihc]`, or one image, and gives
         logits, as does `her2_level` of a stain.
+        logits.
 
     Raises:
         ValueError: If `name` is unknown, or an argument is out of its range.

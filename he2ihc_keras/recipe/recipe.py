@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,13 @@ class Recipe:
                 "What a run stores is complete: restore the file, or train anew."
             )
         return recipe
+
+    @property
+    def needs(self) -> Sequence[str]:
+        """What data its trainer needs; pairs, where the trainer is not known here."""
+        if self.trainer.name not in trainers.names():
+            return ("paired",)
+        return trainers.get(self.trainer.name).needs_with(self.trainer.options)
 
     def to_dict(self) -> dict[str, Any]:
         """Nested tables of plain values, every default among them.

@@ -13,8 +13,8 @@ Columns = Mapping[str, Sequence[float]]
 _VALIDATION = "val_"
 _RATE = "learning_rate"
 _LOSS = "_loss"
-_SPOKEN = {"psnr": "PSNR", "ssim": "SSIM"}
-_UNITS = {"PSNR": "dB"}
+_SPOKEN = {"psnr": "PSNR", "ssim": "SSIM", "dab_distance": "DAB distance"}
+_UNITS = {"PSNR": "dB", "DAB distance": "optical density", "sharpness": "ratio"}
 _RATES = "Learning rate"
 _LEGEND_ROW = 19
 

@@ -29,6 +29,7 @@ from he2ihc_keras.scoring.scores import (
     ScoredImage,
     Scores,
 )
+from he2ihc_keras.scoring.sets import SetScores, has_held_out_pairs, score_sets
 from he2ihc_keras.scoring.slides import SlideSource
 from he2ihc_keras.scoring.statistics import Interval
 from he2ihc_keras.scoring.tables import (
@@ -60,6 +61,7 @@ __all__ = [
     "Protocol",
     "ScoredImage",
     "Scores",
+    "SetScores",
     "SlideSource",
     "compare",
     "comparison_table",
@@ -68,12 +70,14 @@ __all__ = [
     "explanation",
     "explanation_in_words",
     "find_results",
+    "has_held_out_pairs",
     "mean_colour",
     "protocol",
     "read_scores",
     "score_folders",
     "score_images",
     "score_run",
+    "score_sets",
     "stain_table",
     "table",
     "verdict",

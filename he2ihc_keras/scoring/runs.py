@@ -109,6 +109,7 @@ def recipe_and_pairs(
         data,
         validation_fraction=recipe.data.validation_fraction,
         seed=recipe.fit.seed,
+        unpaired="unpaired" in recipe.needs,
     )
     return recipe, pairs
 
@@ -117,7 +118,7 @@ def mean_training_colour(
     pairs: Sequence[Pair], chosen: Sequence[Pair], progress: Progress | None
 ):
     """The mean colour of the training IHC, or of the scored, and which it is."""
-    train = [pair for pair in pairs if pair.split == "train"]
+    train = [pair for pair in pairs if pair.split == "train" and pair.ihc]
     colour = mean_colour([_ihc(pair) for pair in train or chosen], progress=progress)
     return colour, TRAINING_IHC if train else SCORED_IHC
 

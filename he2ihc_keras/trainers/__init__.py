@@ -5,13 +5,13 @@ import inspect
 
 from he2ihc_keras.tables import unknown
 from he2ihc_keras.trainers.conditional_gan import ConditionalGAN
-from he2ihc_keras.trainers.level_reader import LevelReader
 from he2ihc_keras.trainers.cycle_gan import CycleGAN
+from he2ihc_keras.trainers.held_out import HeldOut
+from he2ihc_keras.trainers.level_reader import LevelReader
 from he2ihc_keras.trainers.supervised import Supervised
 from he2ihc_keras.trainers.trainer import (
     Batch,
     Generated,
-    HeldOut,
     Trainer,
     keyword_only,
 )
@@ -41,6 +41,7 @@ _ENTRY_POINTS = "he2ihc_keras.trainers"
 _TRAINERS: dict[str, type[Trainer]] = {
     "conditional_gan": ConditionalGAN,
     "level_reader": LevelReader,
+    "cycle_gan": CycleGAN,
     "supervised": Supervised,
 }
 

@@ -40,6 +40,8 @@ class CycleGAN(Trainer):
         identity: Weight of what a generator changes in images of its own target stain,
             as a share of the cycle of that stain; 0 leaves the two passes out.
         pool: Generated images of each stain that are kept for the discriminators.
+        aligned: Whether batches are of true pairs all the same, as BCI's repository
+            draws them; the losses do not use it.
         **kwargs: Those of `Trainer`: `average`.
 
     Example:
@@ -59,6 +61,7 @@ class CycleGAN(Trainer):
         "discriminators": ("discriminator", "reverse_discriminator"),
     }
     needs = ("unpaired",)
+    kept = ("reverse_generator",)
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class CycleGAN(Trainer):
         cycle_ihc: NonNegativeFloat = 10.0,
         identity: NonNegativeFloat = 0.5,
         pool: NonNegativeInt = 50,
+        aligned: bool = False,
         **kwargs,
     ):
         networks = (generator, reverse_generator, discriminator, reverse_discriminator)
@@ -86,9 +90,14 @@ class CycleGAN(Trainer):
         self.cycle_ihc = cycle_ihc
         self.identity = identity
         self.pool = pool
+        self.aligned = aligned
         self.ihc_pool = ImagePool(pool, name="ihc_pool")
         self.he_pool = ImagePool(pool, name="he_pool")
         self.built = False  # the pools hold images, whose size is not known yet
+
+    @classmethod
+    def needs_with(cls, options):
+        return ("paired",) if options.get("aligned") else cls.needs
 
     def build(self, input_shape):
         self.ihc_pool.build(input_shape)
@@ -120,6 +129,14 @@ class CycleGAN(Trainer):
             images["same_ihc"] = to_ihc(batch.ihc, training=training)
             images["same_he"] = to_he(batch.he, training=training)
         return images
+
+    def further_images(self, he, ihc):
+        """What came back of the H&E, and what the generator makes of IHC itself."""
+        fake_ihc = self.call(he, training=False)
+        return {
+            "H&E again": self.reverse_generator(fake_ihc, training=False),
+            "IHC as IHC": self.call(ihc, training=False),
+        }
 
     def generator_losses(self, batch, images, training):
         """Pass for real, come back to the start, and leave the target stain alone."""

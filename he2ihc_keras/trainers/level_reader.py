@@ -9,7 +9,8 @@ from he2ihc_keras import losses, measures
 from he2ihc_keras.data.pairs import LEVELS
 from he2ihc_keras.models import her2_level
 from he2ihc_keras.tables import Share
-from he2ihc_keras.trainers.trainer import Batch, HeldOut, Trainer, as_stored
+from he2ihc_keras.trainers.held_out import HeldOut, as_stored
+from he2ihc_keras.trainers.trainer import Batch, Trainer
 
 
 @keras.saving.register_keras_serializable(package="he2ihc_keras")
@@ -82,7 +83,7 @@ class LevelReader(Trainer):
                 f"pixels or more. Received: `data.patch_size` {size}."
             )
 
-    def held_out(self, batches, rows):
+    def held_out(self, batches, rows, *, paired=True):
         """Quadratic kappa and accuracy, against the levels of the slides."""
         levels, read, shown = [], [], []
         for he, ihc, level in batches:

@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
-import numpy as np
 from keras import ops
 
-from he2ihc_keras import measures, models
-from he2ihc_keras.data.images import to_float, to_uint8
+from he2ihc_keras import models
+from he2ihc_keras.data.images import to_float
 from he2ihc_keras.engine import Engine
 from he2ihc_keras.layers.size_check import check_size
 from he2ihc_keras.optimizers import PlayerOptimizers
 from he2ihc_keras.tables import Rate
+from he2ihc_keras.trainers.held_out import HeldOut, look_at_images
 
 
 class Batch(NamedTuple):
@@ -61,22 +61,6 @@ class Generated:
             )
         pull_back, self._pull_back = self._pull_back, None
         return pull_back(gradient)[0]
-
-
-class HeldOut(NamedTuple):
-    """What a trainer makes of the held-out pairs, after an epoch.
-
-    Attributes:
-        logs: Measures by the name of their log, such as `"val_psnr"`.
-        rows: Pictures of the first pairs, uint8 `(height, width, 3)`, all of one size.
-        titles: One for each picture of a row.
-        captions: What is said of each row, where pictures do not tell all.
-    """
-
-    logs: dict[str, float]
-    rows: list[tuple]
-    titles: Sequence[str] = ("H&E", "real IHC", "generated IHC")
-    captions: Sequence[str] = ()
 
 
 class Trainer(Engine, keras.Model):
@@ -132,13 +116,17 @@ class Trainer(Engine, keras.Model):
     # and "levels"
     predicts: ClassVar[str] = "image"
     needs: ClassVar[Sequence[str]] = ("paired",)
-    # Logs of the held-out pairs that a line of progress shows, and how
+    # Logs of the held-out images that a line of progress shows, and how
     shown: ClassVar[Mapping[str, str]] = {
         "val_psnr": "validation PSNR {:.2f} dB",
         "val_ssim": "SSIM {:.3f}",
+        "val_dab_distance": "validation DAB distance {:.3f}",
+        "val_sharpness": "sharpness {:.2f}",
     }
     # The log whose highest value tells the epoch that a run keeps; "" keeps the last
     best_by: ClassVar[str] = ""
+    # Roles of networks, beside the one that stains, that a run keeps as models
+    kept: ClassVar[Sequence[str]] = ()
 
     def __init__(
         self,
@@ -234,6 +222,23 @@ class Trainer(Engine, keras.Model):
 
     # What others ask
 
+    def further_images(self, he, ihc) -> Mapping[str, Any]:
+        """What the panel of a run shows beside H&E, real and generated IHC.
+
+        Args:
+            he: H&E of a few held-out images, uint8 or in [-1, 1].
+            ihc: Their IHC.
+
+        Returns:
+            Batches of images in [-1, 1] by the title of their column.
+        """
+        return {}
+
+    @classmethod
+    def needs_with(cls, options: Mapping[str, Any]) -> Sequence[str]:
+        """What data it needs with some of its options; `needs`, whatever they are."""
+        return cls.needs
+
     @property
     def staining_network(self) -> keras.Model:
         """The network that stains: the moving average where there is one."""
@@ -253,25 +258,15 @@ class Trainer(Engine, keras.Model):
         """Stains whose training patches are degraded (`data.degrade`), how strongly."""
         return {}
 
-    def held_out(self, batches, rows: int) -> HeldOut:
-        """What it makes of the held-out pairs, and how near that comes.
-
-        PSNR and SSIM are those of the scoring room (`measures`): uint8, mean of
-        per-image values.
+    def held_out(self, batches, rows: int, *, paired: bool = True) -> HeldOut:
+        """What it makes of the held-out images, and how near that comes.
 
         Args:
-            batches: Batches of held-out pairs, once.
-            rows: How many pairs to show.
+            batches: Batches of held-out images, once.
+            rows: How many of them to show.
+            paired: Whether the H&E and the IHC of a batch are of the same place.
         """
-        scores, shown = [], []
-        for he, ihc, *_ in batches:
-            fake_ihc = self.predict_on_batch(he)
-            stains = zip(*map(as_stored, (he, ihc, fake_ihc)), strict=True)
-            for row in stains:
-                scores.append([measures.psnr(*row[1:]), measures.ssim(*row[1:])])
-                shown += [row] if len(shown) < rows else []
-        psnr, ssim = np.mean(scores, axis=0)
-        return HeldOut({"val_psnr": float(psnr), "val_ssim": float(ssim)}, shown)
+        return look_at_images(self, batches, rows, paired=paired)
 
     def check_patch_size(self, size: int) -> None:
         """Refuses patches that the networks cannot take, before the first step.
@@ -408,13 +403,6 @@ def keyword_only(trainer: type[Trainer]) -> dict[str, inspect.Parameter]:
         if kind is Trainer or not any(p.kind == p.VAR_KEYWORD for p in parameters):
             break
     return options
-
-
-def as_stored(images) -> np.ndarray:
-    """Images of a batch as uint8 of [0, 255], floats in [-1, 1] rounded to them."""
-    images = ops.convert_to_tensor(images)
-    is_stored = keras.backend.standardize_dtype(images.dtype) == "uint8"
-    return ops.convert_to_numpy(images if is_stored else to_uint8(images))
 
 
 def _refuse_ema(optimizers):

@@ -97,7 +97,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
 
 class Validate(keras.callbacks.Callback):
-    """Looks at the held-out pairs after each epoch; adds what is found to the logs.
+    """Looks at the held-out images after each epoch; adds what is found to the logs.
 
     Losses are those of the trainer's `step`; what it makes of the pairs, and how near
     that comes, the trainer says (`held_out`).
@@ -105,20 +105,24 @@ class Validate(keras.callbacks.Callback):
     Args:
         batches: Held-out batches `(he, ihc)` or `(he, ihc, level)`, once.
         stop_if_asked: Called before each batch.
+        paired: Whether the H&E and the IHC of a batch are of the same place.
 
     Attributes:
         found: What the trainer said last; its rows are the panel's.
     """
 
-    def __init__(self, batches, stop_if_asked=lambda: None):
+    def __init__(self, batches, stop_if_asked=lambda: None, *, paired: bool = True):
         super().__init__()
         self.batches = batches
         self.stop_if_asked = stop_if_asked
+        self.paired = paired
         self.losses, self.found = [], None
 
     def on_epoch_end(self, epoch, logs=None):
         self.losses = []
-        self.found = self.model.held_out(self._with_losses(), _PANEL_ROWS)
+        self.found = self.model.held_out(
+            self._with_losses(), _PANEL_ROWS, paired=self.paired
+        )
         for name in self.losses[0]:
             losses = [float(of_batch[name]) for of_batch in self.losses]
             logs[f"val_{name}"] = sum(losses) / len(losses)
@@ -235,20 +239,20 @@ class SaveHistory(keras.callbacks.Callback):
 
 
 class SaveCheckpoints(keras.callbacks.Callback):
-    """Writes checkpoint and model at each epoch's end, and a checkpoint when asked.
+    """Writes checkpoint and models at each epoch's end, and a checkpoint when asked.
 
     Args:
         position: Where the run is.
         run: Its folder.
-        generator: The network that is kept.
+        networks: Those to keep as models, by file.
         minutes: Age at which the last checkpoint is renewed within an epoch.
         resumed: The checkpoint that the run goes on from. Keras clears the running
             means of the losses at an epoch's start; inside an epoch they are put back.
     """
 
-    def __init__(self, position, run, generator, minutes, resumed=None):
+    def __init__(self, position, run, networks, minutes, resumed=None):
         super().__init__()
-        self.position, self.run, self.generator = position, run, generator
+        self.position, self.run, self.networks = position, run, networks
         self.minutes = minutes
         self.resumed = resumed
         self.saved_at = time.monotonic()
@@ -265,9 +269,9 @@ class SaveCheckpoints(keras.callbacks.Callback):
             self.save_what_is_done()
 
     def on_epoch_end(self, epoch, logs=None):
-        # The model last: of a run killed in between it is made again (`renew_model`).
+        # Models last: of a run killed in between they are made again (`renew_models`).
         self._save()
-        self._save_model()
+        self._save_models()
 
     def has_unsaved(self) -> bool:
         """Whether there are steps that no checkpoint holds."""
@@ -282,31 +286,38 @@ class SaveCheckpoints(keras.callbacks.Callback):
         if self.has_unsaved() and is_at_a_step:
             self._save()
 
-    def renew_model(self) -> None:
-        """Makes the model of a resumed run again, where a kill or a disk took it."""
-        if self.resumed and (not self.position.step_in_epoch or self._is_damaged()):
-            self._save_model()
+    def renew_models(self) -> None:
+        """Makes the models of a resumed run again, where a kill or a disk took them."""
+        is_damaged = any(map(_is_damaged, self.networks))
+        if self.resumed and (not self.position.step_in_epoch or is_damaged):
+            self._save_models()
 
-    def _is_damaged(self):
-        try:
-            return self.run.model.exists() and not read_zip(self.run.model)
-        except Damaged:
-            return True
-
-    def _save_model(self):
-        with whole_file(self.run.model) as temporary:
-            # Keras wants the ending; the model is renamed once more from there.
-            named = temporary.with_suffix(".keras")
-            try:
-                as_float32(self.generator).save(named)
-                named.replace(temporary)
-            finally:
-                named.unlink(missing_ok=True)
+    def _save_models(self):
+        for path, network in self.networks.items():
+            _save_model(network, path)
 
     def _save(self):
         at = self.position
         save_checkpoint(self.run.checkpoints, self.model, at.step, at.history, at.logs)
         self.saved_at, self.saved_step = time.monotonic(), at.step
+
+
+def _is_damaged(path):
+    try:
+        return path.exists() and not read_zip(path)
+    except Damaged:
+        return True
+
+
+def _save_model(network, path):
+    with whole_file(path) as temporary:
+        # Keras wants the ending; the model is renamed once more from there.
+        named = temporary.with_suffix(".keras")
+        try:
+            as_float32(network).save(named)
+            named.replace(temporary)
+        finally:
+            named.unlink(missing_ok=True)
 
 
 class StopOnSignal(keras.callbacks.Callback):
@@ -383,7 +394,8 @@ class ShowProgress(keras.callbacks.Callback):
         )
 
     def on_epoch_end(self, epoch, logs=None):
-        shown = (*self.model.loss_names, *self.model.shown)
+        measured = [name for name in self.model.shown if name in logs]
+        shown = (*self.model.loss_names, *measured)
         width = len(str(self.epochs))
         line = _line(logs, shown, self.model.shown)
         line = f"epoch {epoch + 1:>{width}}/{self.epochs}  {line}"

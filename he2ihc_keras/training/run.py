@@ -14,7 +14,7 @@ from he2ihc_keras.data.batches import (
     validation_batches,
 )
 from he2ihc_keras.data.digests import relocated
-from he2ihc_keras.data.pairs import Pair, write_pairs_csv
+from he2ihc_keras.data.pairs import Pair, whole, write_pairs_csv
 from he2ihc_keras.data.sample import SampleError, check_levels, check_sizes
 from he2ihc_keras.engine.precision import resolve_precision
 from he2ihc_keras.optimizers import Adam, ConstantThenLinear
@@ -25,6 +25,11 @@ from he2ihc_keras.training.checkpoints import last_checkpoint, restore
 from he2ihc_keras.training.lock import locked
 from he2ihc_keras.training.run_folder import RunFolder
 from he2ihc_keras.training.signals import Signals
+
+_NO_PAIRS = (
+    "There is no held-out pair: validation is of DAB and sharpness of the whole set, "
+    "which say nothing of whether the stain is in the right place."
+)
 
 
 def fit(
@@ -37,7 +42,8 @@ def fit(
     """Trains as a recipe says, from the beginning.
 
     The run folder gets recipe, versions and pairs at once, and after each epoch the
-    model, a checkpoint, a row of `history.csv`, a sample panel and TensorBoard logs.
+    model (and others that the trainer keeps), a checkpoint, a row of `history.csv`, a
+    sample panel and TensorBoard logs.
 
     Args:
         recipe: What to train, and how.
@@ -136,8 +142,11 @@ class _Training:
         self.train, self.held_out = _split(pairs)
         self.steps = steps_per_epoch(self.train, recipe.fit.batch_size)
         check_sizes([*self.train, *self.held_out], recipe.data)
+        self.is_paired = all(pair.is_whole for pair in self.held_out)
+        if not self.is_paired:
+            console.print(_NO_PAIRS, highlight=False, soft_wrap=True)
         self.trainer = self._seeded_trainer(policy)
-        if "levels" in self.trainer.needs:
+        if "levels" in self.recipe.needs:
             check_levels([*self.train, *self.held_out])
 
     def _seeded_trainer(self, policy):
@@ -160,15 +169,15 @@ class _Training:
         checkpoints = cb.SaveCheckpoints(
             position,
             self.run,
-            self.trainer.kept_network,
+            self._kept_networks(),
             self.recipe.fit.checkpoint_minutes,
             checkpoint,
         )
-        checkpoints.renew_model()
+        checkpoints.renew_models()
         held_out = self._held_out_batches()
         progress = cb.ShowProgress(position, self.recipe.fit.epochs, self.console)
         stop = cb.StopOnSignal(signals, checkpoints)
-        validate = cb.Validate(held_out, stop.stop_if_asked)
+        validate = cb.Validate(held_out, stop.stop_if_asked, paired=self.is_paired)
         watching = self._watching(position, validate)
         callbacks = [*watching, checkpoints, progress, stop]
         with progress:
@@ -180,6 +189,12 @@ class _Training:
                     f"{error} What was trained is saved: put the file back, as it was, "
                     "and resume the run."
                 ) from error
+
+    def _kept_networks(self):
+        """What the run folder keeps as models, by file."""
+        trainer = self.trainer
+        kept = {self.run.network(role): getattr(trainer, role) for role in trainer.kept}
+        return {self.run.model: trainer.kept_network, **kept}
 
     def _watching(self, position, validate):
         """In this order: what adds to the logs comes before what writes them."""
@@ -225,8 +240,9 @@ class _Training:
             batch_size=fit.batch_size,
             seed=fit.seed,
             first_step=first_step,
-            levels="levels" in self.trainer.needs,
+            levels="levels" in self.recipe.needs,
             degrading=self.trainer.degrading,
+            unpaired="unpaired" in self.recipe.needs,
         )
 
     def _held_out_batches(self):
@@ -234,7 +250,7 @@ class _Training:
             self.held_out,
             self.recipe.data,
             batch_size=self.recipe.fit.batch_size,
-            levels="levels" in self.trainer.needs,
+            levels="levels" in self.recipe.needs,
         )
 
 
@@ -257,9 +273,10 @@ def _optimizer(adam, fit, steps):
 
 
 def _split(pairs):
+    """Training pairs and held-out ones, or images; of the latter, pairs if any."""
     train, held_out = (
         [pair for pair in pairs if pair.split == split] for split in ("train", "val")
     )
     if not held_out:
         raise ValueError("There is no validation pair. Set data.validation_fraction.")
-    return train, held_out
+    return train, whole(held_out) or held_out

@@ -46,6 +46,10 @@ class RunFolder:
         """The network after the last epoch, or the best, where its trainer tells."""
         return self.path / "model.keras"
 
+    def network(self, role: str) -> Path:
+        """Another network that the trainer keeps beside the model, as the model."""
+        return self.path / f"{role}.keras"
+
     @property
     def checkpoints(self) -> Path:
         """Everything that training needs to go on, of the last two checkpoints."""

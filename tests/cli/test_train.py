@@ -19,6 +19,14 @@ from helpers import SHARED
 
 SMALL = {
     "attn_pyramid": ["networks.generator.filters=4", "networks.generator.blocks=1"],
+    "cyclegan": [
+        *("networks.generator.filters=4", "networks.generator.blocks=1"),
+        *(
+            "networks.reverse_generator.filters=4",
+            "networks.reverse_generator.blocks=1",
+        ),
+        "networks.reverse_discriminator.filters=4",
+    ],
     "pyramid_pix2pix": ["networks.generator.filters=4", "networks.generator.blocks=1"],
     "pix2pix": ["networks.generator.filters=4", "networks.generator.depth=5"],
     "unet": ["networks.generator.filters=4"],

@@ -1,6 +1,8 @@
+import dataclasses
 import gc
 import threading
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,7 +21,12 @@ from he2ihc_keras.data.images import write_image
 from he2ihc_keras.data.options import Data
 from he2ihc_keras.data.pairs import Pair
 from he2ihc_keras.data.readers import readers
-from he2ihc_keras.data.sample import HeldOutSamples, SampleError, TrainingSamples
+from he2ihc_keras.data.sample import (
+    HeldOutSamples,
+    SampleError,
+    TrainingSamples,
+    UnpairedSamples,
+)
 from helpers import refusal, write_pairs
 
 pytestmark = pytest.mark.backends
@@ -101,9 +108,33 @@ def test_batch_asked_for_again_or_out_of_order_is_the_same(tmp_path):
         assert_equal([batches[index]], [expected(samples, 2 * index, 2 * index + 1)])
 
 
+def test_unpaired_batches_are_their_samples(tmp_path, feeder):
+    pairs = write_pairs(tmp_path, 5)
+    samples = UnpairedSamples(pairs, DATA, 7, 4)
+    batches = [expected(samples, n, n + 1) for n in range(4, 12, 2)]
+    assert_equal(first(4, feeder(samples, 2, True, first=4)), batches)
+    made = training_batches(
+        pairs, DATA, batch_size=2, seed=7, first_step=2, levels=True, unpaired=True
+    )
+    assert_equal(first(4, made), batches)
+
+
+def test_held_out_images_that_stand_alone_are_batched_to_the_last(tmp_path):
+    pairs = write_pairs(tmp_path, 3)
+    alone = [dataclasses.replace(pair, ihc=None) for pair in pairs]
+    alone += [dataclasses.replace(pairs[0], he=None)]
+    batches = [
+        tuple(map(np.asarray, b))
+        for b in validation_batches(alone, PLAIN, batch_size=2)
+    ]
+    assert [len(he) for he, _ in batches] == [2, 1]
+    assert_equal(batches, [(he, ihc[[0] * len(ihc)]) for he, ihc in batches])
+
+
 @pytest.mark.parametrize(("pairs", "batch", "steps"), [(6, 2, 3), (7, 2, 3), (2, 2, 1)])
 def test_steps_of_an_epoch_are_its_full_batches(pairs, batch, steps):
-    assert steps_per_epoch([None] * pairs, batch) == steps
+    pair = Pair(Path("a.png"), Path("b.png"), "train")
+    assert steps_per_epoch([pair] * pairs, batch) == steps
 
 
 def test_too_few_pairs_for_a_batch_are_refused(tmp_path):

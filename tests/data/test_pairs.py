@@ -537,3 +537,77 @@ def test_native_bci_has_two_test_pairs_of_full_size():
 )
 def test_level_stands_at_the_end_of_a_bci_name(name, level):
     assert data.level_of(name) == level
+
+
+# Without partners
+
+
+def write_alone(root, split="train", he=2, ihc=3):
+    for number in range(he):
+        write(root / f"{split}A" / f"a{number}.png")
+    for number in range(ihc):
+        write(root / f"{split}B" / f"b{number}.png")
+    return root
+
+
+def test_images_without_partners_stand_alone_if_that_is_asked_for(tmp_path):
+    write_alone(tmp_path)
+    write(tmp_path / "valA" / "x.png"), write(tmp_path / "valB" / "x.png")
+    found = data.find_pairs(tmp_path, unpaired=True)
+    train = [pair for pair in found if pair.split == "train"]
+    assert [bool(pair.he) for pair in train] == [True, True, False, False, False]
+    assert [pair.name for pair in train] == ["a0", "a1", "b0", "b1", "b2"]
+    assert not any(pair.is_whole for pair in train)
+    # A split whose names all stand in both folders is of pairs.
+    [pair] = [pair for pair in found if pair.split == "val"]
+    assert pair.is_whole
+    assert "5 problems" in message(data.find_pairs, tmp_path)
+
+
+def test_of_images_that_stand_alone_the_same_share_of_each_is_cut(tmp_path):
+    write_alone(tmp_path, he=10, ihc=30)
+    found = data.find_pairs(tmp_path, validation_fraction=0.2, unpaired=True)
+    val = [pair for pair in found if pair.split == "val"]
+    assert [sum(bool(getattr(p, s)) for p in val) for s in ("he", "ihc")] == [2, 6]
+
+
+def test_folder_without_pairs_is_looked_through(tmp_path):
+    write_alone(tmp_path)
+    write(tmp_path / "valA" / "x.png"), write(tmp_path / "valB" / "x.png")
+    report = data.inspect(tmp_path, unpaired=True)
+    assert report.problem_text() == "No problem found."
+    assert report.counts_text() == "2 H&E and 3 IHC train, 1 val, 0 test"
+    (tmp_path / "trainA" / "a0.png").write_bytes(b"no image")
+    [problem] = data.inspect(tmp_path, unpaired=True).problems
+    assert str(tmp_path / "trainA" / "a0.png") in problem
+
+
+def test_training_needs_images_of_both_stains(tmp_path):
+    write_alone(tmp_path, ihc=0)
+    [problem] = data.inspect(tmp_path, unpaired=True).problems
+    assert problem.startswith("There is no training pair.")
+
+
+def test_images_that_stand_alone_survive_the_csv_and_a_move(tmp_path):
+    for root in ("here", "there"):
+        write_alone(tmp_path / root, he=2, ihc=2)
+    # One name in both folders: still two images
+    for root in ("here", "there"):
+        for side in "AB":
+            Image.new("RGB", (8, 8)).save(tmp_path / root / f"train{side}" / "same.png")
+    here, there = (
+        data.with_digests(
+            data.find_pairs(tmp_path / r, unpaired=True, validation_fraction=0)
+        )
+        for r in ("here", "there")
+    )
+    data.write_pairs_csv(tmp_path / "pairs.csv", here)
+    again = data.read_pairs_csv(tmp_path / "pairs.csv")
+    assert again == here
+    assert [p.ihc_sha256 for p in again] == [p.ihc_sha256 for p in here]
+    for pair, other in zip(here, there, strict=True):
+        other.files[0].write_bytes(pair.files[0].read_bytes())
+    moved = data.relocated(
+        here, data.find_pairs(tmp_path / "there", unpaired=True, validation_fraction=0)
+    )
+    assert [p.files for p in moved] == [p.files for p in there]

@@ -10,9 +10,12 @@ from he2ihc_keras.data.options import Data
 from he2ihc_keras.data.pairs import Pair
 from he2ihc_keras.data.sample import (
     HeldOutSamples,
+    HeldOutUnpaired,
     SampleError,
     TrainingSamples,
+    UnpairedSamples,
     check_levels,
+    images_per_epoch,
 )
 from helpers import noise_image, refusal, write_pairs
 
@@ -278,3 +281,64 @@ def test_pairs_without_a_level_are_refused_where_levels_are_needed(tmp_path):
         "2 of 3 pairs tell no HER2 level, the first of them train_1_he. A name ends in "
         "it as BCI's do: 00001_train_2+."
     )
+
+
+# Without partners
+
+
+def unpaired(pairs, data=PLAIN, seed=0):
+    return UnpairedSamples(pairs, data, seed, images_per_epoch(pairs))
+
+
+def alone(pairs, he, ihc):
+    """The H&E of some pairs and the IHC of some, that stand alone."""
+    return [
+        *(dataclasses.replace(pair, ihc=None) for pair in pairs[:he]),
+        *(dataclasses.replace(pair, he=None) for pair in pairs[:ihc]),
+    ]
+
+
+@pytest.mark.parametrize(("he", "ihc"), [(3, 7), (7, 3), (5, 5)])
+def test_epoch_counts_the_commoner_stain_and_every_he_comes_round(tmp_path, he, ihc):
+    samples = unpaired(alone(write_numbered(tmp_path, 7), he, ihc))
+    assert samples.epoch_samples == max(he, ihc)
+    for epoch in visits(samples, 4):
+        counts = np.bincount(epoch, minlength=he)
+        assert len(counts) == he and np.ptp(counts) <= 1
+
+
+def test_ihc_is_drawn_from_all_with_replacement_whatever_the_he(tmp_path):
+    samples = unpaired(write_numbered(tmp_path, 6))
+    he, ihc = (
+        np.array([samples(n)[stain][0, 0, 0] for n in range(120)]) for stain in (0, 1)
+    )
+    assert 5 < (he == ihc).sum() < 40
+    assert sorted({*ihc.tolist()}) == list(range(6))
+    assert max(np.bincount(ihc[:6])) > 1
+
+
+def test_he_and_ihc_are_cut_and_turned_each_on_its_own(tmp_path):
+    pair = write_coordinates(tmp_path, 30, 30)
+    samples = unpaired([pair], TURNED)
+    rows = [samples(number) for number in range(12)]
+    assert not any(np.array_equal(he, ihc) for he, ihc, _ in rows)
+    assert len(np.unique([ihc for _, ihc, _ in rows], axis=0)) == 12
+
+
+def test_unpaired_sample_follows_from_seed_and_number(tmp_path):
+    pairs = alone(write_pairs(tmp_path, 5), 5, 3)
+    first, again, other = (unpaired(pairs, EVERYTHING, s) for s in (1, 1, 2))
+    assert_equal(first(7), again(7))
+    assert not np.array_equal(first(7)[1], other(7)[1])
+
+
+def test_held_out_images_that_stand_alone_are_each_there(tmp_path):
+    samples = HeldOutUnpaired(alone(write_numbered(tmp_path, 5), 2, 5), PLAIN)
+    seen = [[patch[0, 0, 0] for patch in samples(n)[:2]] for n in range(5)]
+    assert seen == [[0, 0], [1, 1], [0, 2], [1, 3], [0, 4]]
+
+
+def test_image_that_stands_alone_and_is_too_small_is_named(tmp_path):
+    pairs = alone(write_pairs(tmp_path, 1, size=(24, 5)), 1, 1)
+    message = refusal(unpaired(pairs), 0, error=SampleError)
+    assert message.startswith(f"{pairs[0].he} is 5 x 24, smaller than a patch of 8 x 8")

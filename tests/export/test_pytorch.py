@@ -11,6 +11,7 @@ from he2ihc_keras.export import (
 )
 from he2ihc_keras.recipe import Network
 from helpers import (
+    CYCLEGAN,
     SHARED,
     load_pytorch,
     reference,
@@ -19,6 +20,7 @@ from helpers import (
     to_channels_last,
 )
 
+IN_AND_OUT = ("input", "output")
 NETWORKS = {
     "resnet_dropout": ("pyramid_pix2pix", {"filters": 8, "blocks": 9, "dropout": 0.5}),
     "resnet_nodropout": (
@@ -32,7 +34,7 @@ UNKNOWN = (
     "Expected the keys of the ResNet generator (model.1.weight, "
     "model.10.conv_block.1.weight), of the pix2pix U-Net (model.model.0.weight) or of "
     "the PatchGAN (model.0.weight, model.11.weight), as the PyTorch code of "
-    "PyramidPix2pix and pix2pix names them."
+    "PyramidPix2pix, pix2pix and CycleGAN names them."
 )
 
 
@@ -117,6 +119,36 @@ def test_statistics_of_the_batch_give_the_authors_output():
     assert relative_error(actual, goal) < 5e-6
 
 
+def cyclegan_weights(network):
+    return reference(f"{network}/weights", CYCLEGAN)
+
+
+def released():
+    """CycleGAN's generator as its authors released it, before PyTorch 0.4."""
+    state = dict(cyclegan_weights("generator"))
+    for key in [k for k in state if k.endswith(".bias") and k != "model.26.bias"]:
+        parent, _, index = key.removesuffix(".bias").rpartition(".")
+        for kind, value in (("mean", 3.0), ("var", 7.0)):
+            running = np.full(state[key].shape, value, "float32")
+            state[f"{parent}.{int(index) + 1}.running_{kind}"] = running
+    return state
+
+
+@pytest.mark.parametrize("state", [cyclegan_weights("generator"), released()])
+def test_generators_of_cyclegan_give_the_authors_output_of_today_and_before(state):
+    assert recognize(state) == Network("cyclegan", {"filters": 8, "blocks": 9})
+    images, goal = (to_channels_last(CYCLEGAN[f"generator/{k}"]) for k in IN_AND_OUT)
+    assert relative_error(model_from_state_dict(state)(images), goal) < 1e-5
+
+
+def test_discriminator_of_cyclegan_gives_the_authors_output():
+    model = model_from_state_dict(cyclegan_weights("discriminator"))
+    images, goal = (
+        to_channels_last(CYCLEGAN[f"discriminator/{k}"]) for k in IN_AND_OUT
+    )
+    assert relative_error(model(images), goal) < 5e-6
+
+
 @pytest.mark.parametrize("file", ["latest_net_G.pth", "latest_net_G_legacy.pth"])
 def test_authors_file_gives_the_authors_output(file, tmp_path):
     path, out = SHARED.parent / "reference" / file, tmp_path / "model.keras"
@@ -170,11 +202,13 @@ def test_dropout_of_a_resnet_is_not_the_callers_to_say():
     )
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "netG.", "a.model.b."])
 @pytest.mark.parametrize("name", ["unet_6downs", "patchgan"])
-def test_prefix_of_parallel_training_and_counts_of_batches_are_passed_over(name):
+def test_prefix_that_all_keys_share_and_counts_of_batches_are_passed_over(name, prefix):
     state = reference(f"{name}/weights")
-    wrapped = {f"module.{key}": array for key, array in state.items()}
-    wrapped["module.model.3.num_batches_tracked"] = np.asarray(7.0)
+    wrapped = {f"{prefix}{key}": array for key, array in state.items()}
+    inside = "model.model" if name == "unet_6downs" else "model"
+    wrapped[f"{prefix}{inside}.3.num_batches_tracked"] = np.asarray(7.0)
     assert_equal_weights(model_from_state_dict(wrapped), model_from_state_dict(state))
 
 
@@ -189,18 +223,48 @@ def test_attention_unet_is_refused_by_its_name():
     )
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_instance_norm_is_refused_by_its_name(name):
+def without_norms(name):
+    weights = reference(f"{name}/weights")
+    return {key: array for key, array in weights.items() if array.ndim == 4}
+
+
+def test_unet_of_another_norm_is_refused():
+    first, *_ = refusal(recognize, without_norms("unet_6downs")).partition(" Found: ")
+    assert first == (
+        "This U-Net has no running statistics: it has instance norm, or none. Expected "
+        "batch norm, with keys such as model.model.1.model.2.running_var."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "norm", "convolution"),
+    [("resnet_nodropout", 2, 1), ("patchgan", 3, 2)],
+)
+def test_network_without_a_norm_is_refused(name, norm, convolution):
+    first, *_ = refusal(recognize, without_norms(name)).partition(" Found: ")
+    assert first == (
+        f"This network has no norm: neither model.{norm}.weight of a batch norm nor "
+        f"model.{convolution}.bias, which stands in front of an instance norm."
+    )
+
+
+def test_generator_of_the_cut_family_is_refused_by_its_name():
+    state = released() | {"model.5.filt": np.zeros((16, 1, 3, 3))}
+    assert refusal(recognize, state) == (
+        "This is a generator of CUT or of its family (ASP, PSPStain), which blurs as "
+        f"it resamples (`filt`); this package does not have it. {UNKNOWN}"
+    )
+
+
+def test_instance_norm_with_dropout_is_refused():
     state = {
         key: array
-        for key, array in reference(f"{name}/weights").items()
-        if array.ndim == 4
+        for key, array in resnet_state(2, 1, True).items()
+        if array.ndim == 4 or key == "model.18.bias"
     }
-    first, *_ = refusal(recognize, state).partition(" Found: ")
-    assert first == (
-        "This network has no running statistics: it has instance norm, as those of "
-        "CycleGAN and CUT, or none. Expected batch norm, with keys such as "
-        "model.2.running_var."
+    state["model.1.bias"] = np.zeros(2)
+    assert refusal(recognize, state).startswith(
+        "This ResNet generator has instance norm and dropout"
     )
 
 

@@ -21,6 +21,7 @@ from helpers import (
 GENERATORS = models.generators()
 SMALL = {
     "attn_pyramid": {"filters": 4, "blocks": 1},
+    "cyclegan": {"filters": 4, "blocks": 1},
     "her2_level": {"filters": 4},
     "patchgan": {"filters": 4},
     "pix2pix": {"filters": 2, "depth": 5},
@@ -45,6 +46,7 @@ def inputs_of(model, size=SIZE):
 def test_names_are_those_of_the_modules_in_alphabetical_order():
     assert models.names() == (
         "attn_pyramid",
+        "cyclegan",
         "her2_level",
         "patchgan",
         "pix2pix",
@@ -82,7 +84,8 @@ def test_unknown_model_lists_the_known(build):
     with pytest.raises(ValueError) as error:
         build("cyclegan_turbo")
     assert str(error.value) == (
-        f"Unknown model 'cyclegan_turbo'. Known: {', '.join(models.names())}."
+        f"Unknown model 'cyclegan_turbo'. Known: {', '.join(models.names())}. "
+        "Did you mean 'cyclegan'?"
     )
 
 
@@ -125,6 +128,7 @@ def test_an_unknown_argument_is_refused_with_the_known():
         ("unet", "depth", 0, "positive"),
         ("unet", "normalization", "instance", "one of batch, none"),
         ("patchgan", "normalization", "layer", "one of batch, instance, none"),
+        ("cyclegan", "normalization", "none", "one of batch, instance"),
     ],
 )
 def test_an_argument_out_of_its_range_is_refused(name, option, value, condition):

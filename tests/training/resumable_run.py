@@ -20,6 +20,22 @@ RECIPES = {
             "discriminator": {"name": "patchgan", "filters": 4},
         },
     },
+    "cycle": {
+        "trainer": {"name": "cycle_gan", "pool": 3},
+        "networks": {
+            "generator": {"name": "cyclegan", "filters": 4, "blocks": 0},
+            "reverse_generator": {"name": "cyclegan", "filters": 4, "blocks": 0},
+            **{
+                role: {
+                    "name": "patchgan",
+                    "filters": 4,
+                    "normalization": "instance",
+                    "inputs": 1,
+                }
+                for role in ("discriminator", "reverse_discriminator")
+            },
+        },
+    },
     "l1": {
         "trainer": {"name": "supervised"},
         "networks": {"generator": {"name": "unet", "filters": 4}},
@@ -32,7 +48,8 @@ RECIPES = {
 }
 COMMON = {
     "name": "resumable",
-    # Random crops, turns, recolouring and (in the GAN) dropout: all of it must resume.
+    # Random crops, turns, recolouring, dropout (in the GAN), pools (in CycleGAN): all
+    # of it must resume.
     "data": {"patch_size": 32, "quarter_turns": True, "photometric": 0.5},
     "fit": {"epochs": 3, "decay_epochs": 2, "batch_size": 2, "checkpoint_minutes": 0.0},
 }

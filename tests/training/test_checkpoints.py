@@ -85,7 +85,7 @@ def test_checkpoint_inside_an_epoch_goes_on_to_the_same_end(tmp_path):
     gan, again = (make_gan(make_generator(layers.Dropout(0.5, seed=1))) for _ in "ab")
     he, ihc = random_images(2, (3, 32, 32))
     position = Position(3)
-    checkpoints = SaveCheckpoints(position, RunFolder(tmp_path), None, minutes=0)
+    checkpoints = SaveCheckpoints(position, RunFolder(tmp_path), {}, minutes=0)
     callbacks = [CountSteps(position), checkpoints]
     checkpoints.on_epoch_end = lambda epoch, logs=None: None
     gan.fit(he, ihc, 1, callbacks=callbacks, shuffle=False, verbose=0)

@@ -70,7 +70,10 @@ def data(tmp_path_factory):
 
 @pytest.fixture(
     scope="module",
-    params=["gan", *(pytest.param(k, marks=pytest.mark.slow) for k in ("l1", "level"))],
+    params=[
+        "gan",
+        *(pytest.param(k, marks=pytest.mark.slow) for k in ("cycle", "l1", "level")),
+    ],
 )
 def kind(request):
     return request.param

@@ -28,8 +28,9 @@ class Saved:
         self.trainer.compile(optimizer or keras.optimizers.SGD(1e-3))
         self.run = RunFolder(folder)
         self.position = cb.Position(steps, resumed.step if resumed else 0)
+        networks = {self.run.model: self.trainer.staining_network}
         self.checkpoints = cb.SaveCheckpoints(
-            self.position, self.run, self.trainer.staining_network, 9.0, resumed
+            self.position, self.run, networks, 9.0, resumed
         )
 
     def fit(self, *last, epochs=1):
@@ -88,7 +89,7 @@ def test_model_of_a_finished_run_is_made_again_from_its_checkpoint(tmp_path, dam
     saved.run.model.write_bytes(saved.run.model.read_bytes()[:-100])
     if damage == "gone":
         saved.run.model.unlink()
-    resume(tmp_path).checkpoints.renew_model()
+    resume(tmp_path).checkpoints.renew_models()
     again = keras.models.load_model(model_file(tmp_path)).get_weights()
     assert all(map(np.array_equal, again, expected))
 
@@ -107,10 +108,10 @@ def test_model_of_the_last_epoch_stays_while_another_is_under_way(tmp_path):
     with pytest.raises(RuntimeError):
         saved.fit(Raise(2, RuntimeError()))
     saved.checkpoints.save_what_is_done()
-    resume(tmp_path).checkpoints.renew_model()
+    resume(tmp_path).checkpoints.renew_models()
     assert saved.run.model.read_bytes() == before
     saved.run.model.write_bytes(before[:-100])
-    resume(tmp_path).checkpoints.renew_model()
+    resume(tmp_path).checkpoints.renew_models()
     assert model_file(tmp_path)
 
 

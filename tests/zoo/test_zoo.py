@@ -1,8 +1,10 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from he2ihc_keras import models, zoo
+from he2ihc_keras.recipe import parse_setting
 from he2ihc_keras.training import build_trainer
 from helpers import refusal
 
@@ -102,6 +104,34 @@ def test_unet_gan_is_the_unet_trained_as_pyramid_pix2pix():
     assert recipe.networks["discriminator"] == patchgan
     for part in ("trainer", "optimizer", "data", "fit"):
         assert getattr(recipe, part) == getattr(trained_as, part), part
+
+
+def test_cyclegan_is_trained_as_by_its_authors():
+    recipe = zoo.recipe("cyclegan")
+    assert recipe.trainer.options == {
+        "cycle_he": 10.0,
+        "cycle_ihc": 10.0,
+        "identity": 0.5,
+        "pool": 50,
+        "aligned": False,
+        "average": 0.0,
+    }
+    assert recipe.needs == ("unpaired",)
+    assert (recipe.fit.epochs, recipe.fit.decay_epochs) == (200, 100)
+    assert (recipe.fit.batch_size, recipe.data.patch_size) == (1, 256)
+    for network in list(recipe.networks.values())[2:]:
+        options = network.options
+        assert (options["inputs"], options["normalization"]) == (1, "instance")
+
+
+def test_settings_of_the_card_make_cyclegan_that_of_bci():
+    card = " ".join(zoo.card("cyclegan").split())
+    settings = re.findall(r"--set ([\w.]+=\w+)", card)
+    recipe = zoo.recipe("cyclegan").override(dict(map(parse_setting, settings)))
+    norms = {n.options["normalization"] for n in recipe.networks.values()}
+    assert norms == {"batch"}
+    assert recipe.needs == ("paired",)
+    assert (recipe.fit.batch_size, recipe.data.patch_size) == (2, 1024)
 
 
 # Cards
