@@ -1,6 +1,7 @@
 """Layers that hold weights or a trick: padding, normalisation, attention, pyramid."""
 
 from he2ihc_keras.layers.batch_normalization import BatchNormalization
+from he2ihc_keras.layers.blend import Blend
 from he2ihc_keras.layers.gaussian_pyramid import gaussian_pyramid
 from he2ihc_keras.layers.image_pool import ImagePool
 from he2ihc_keras.layers.instance_normalization import InstanceNormalization
@@ -11,6 +12,7 @@ from he2ihc_keras.layers.size_check import SizeCheck
 
 __all__ = [
     "BatchNormalization",
+    "Blend",
     "ImagePool",
     "InstanceNormalization",
     "ReflectionPadding2D",

@@ -10,6 +10,7 @@ from he2ihc_keras.models import (
     attn_pyramid,
     cyclegan,
     her2_level,
+    mggan,
     patchgan,
     pix2pix,
     pyramid_pix2pix,
@@ -30,7 +31,7 @@ __all__ = [
     "stride",
 ]
 
-_GENERATORS = (attn_pyramid, cyclegan, pix2pix, pyramid_pix2pix, unet)
+_GENERATORS = (attn_pyramid, cyclegan, mggan, pix2pix, pyramid_pix2pix, unet)
 _DISCRIMINATORS = (patchgan,)
 _READERS = (her2_level,)
 

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from he2ihc_keras.layers import BatchNormalization, InstanceNormalization
-from he2ihc_keras.tables import PositiveInt
+from he2ihc_keras.tables import NonNegativeInt, PositiveInt
 
 SMALLEST = 24  # pixels, high and wide: below, no logit is left
 _NORMS = {"batch": BatchNormalization, "instance": InstanceNormalization}
@@ -18,6 +18,7 @@ def build(
     filters: PositiveInt = 64,
     normalization: Literal["batch", "instance"] | None = "batch",
     inputs: Literal[1, 2] = 2,
+    classes: NonNegativeInt = 0,
 ) -> keras.Model:
     """Judges each 70 x 70 pixels of a pair, or of one image, as real or fake.
 
@@ -34,11 +35,15 @@ def build(
         normalization: "batch", "instance", or `None` for none (for measuring receptive
             fields).
         inputs: 2 to judge H&E and IHC together, 1 to judge an image alone.
+        classes: Generators to tell apart besides, from the same features (the
+            classifier of MGAN, Hoang et al., 2018, https://arxiv.org/abs/1708.02556);
+            0 for none.
 
     Returns:
         A model from `[he, ihc]` or from one image, each `(batch, height, width, 3)` in
         [-1, 1], to logits `(batch, height // 8 - 2, width // 8 - 2, 1)`: 30 x 30 for
-        256 x 256.
+        256 x 256. With `classes`, to a list of those and of `(..., classes)`, logits of
+        who made the image.
     """
     names = ("image",) if inputs == 1 else ("he", "ihc")
     images = [keras.Input(input_shape, name=name) for name in names]
@@ -53,6 +58,8 @@ def build(
             x = _NORMS[normalization](name=f"conv_{number}_norm")(x)
         x = layers.LeakyReLU(0.2, name=f"conv_{number}_relu")(x)
     logits = _conv(x, 1, strides=1, name="logits", dtype="float32")
+    if classes:
+        logits = [logits, _conv(x, classes, 1, name="class_logits", dtype="float32")]
     return keras.Model(images if inputs == 2 else images[0], logits, name="patchgan")
 
 

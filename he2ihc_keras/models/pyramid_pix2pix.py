@@ -74,44 +74,55 @@ def resnet_generator(
 
     `after_step(x, name)` is applied after each resampling.
     """
-    check_size(input_shape[:2], STRIDE)
     norm = _NORMS[normalization]
     after_step = after_step or (lambda x, name: x)
+    he, x = trunk(input_shape, filters, blocks, dropout, norm, after_step)
+    x = upsampled(x, filters, upsampling, norm, after_step)
+    return keras.Model(he, image(x, name="ihc"), name=name)
+
+
+def trunk(input_shape, filters, blocks, dropout, norm, after_step=lambda x, name: x):
+    """H&E, and what the stem, two down-samplings and the residual blocks make of it."""
+    check_size(input_shape[:2], STRIDE)
     he = keras.Input(input_shape, name="he")
     x = SizeCheck(STRIDE, name="he_size")(he)
     x = ReflectionPadding2D(3, name="stem_pad")(x)
     x = _conv_norm_relu(x, filters, 7, norm, name="stem")
-
-    # Down-sampling. Zeros above and to the left only: the fourth side of a symmetric
-    # padding is never read at stride 2.
+    # Zeros above and to the left only: the fourth side of a symmetric padding is never
+    # read at stride 2.
     for step in (1, 2):
         x = layers.ZeroPadding2D(((1, 0), (1, 0)), name=f"down_{step}_pad")(x)
         width = filters * 2**step
         x = _conv_norm_relu(x, width, 3, norm, strides=2, name=f"down_{step}")
         x = after_step(x, f"down_{step}")
-
     for block in range(1, blocks + 1):
         x = _residual_block(x, dropout, norm, name=f"block_{block}")
+    return he, x
 
-    # Up-sampling
+
+def upsampled(x, filters, upsampling, norm, after_step=lambda x, name: x, prefix=""):
+    """Features at full size, `filters` of them, after two up-samplings."""
     for step in (1, 2):
-        width = filters * 2 ** (2 - step)
-        x = _conv(layers.Conv2DTranspose, width, 3, f"up_{step}_conv", strides=2)(x)
-        x = _to_twice_the_size(x, upsampling, name=f"up_{step}")
-        x = norm(name=f"up_{step}_norm")(x)
-        x = layers.ReLU(name=f"up_{step}_relu")(x)
-        x = after_step(x, f"up_{step}")
+        name, width = f"{prefix}up_{step}", filters * 2 ** (2 - step)
+        x = _conv(layers.Conv2DTranspose, width, 3, f"{name}_conv", strides=2)(x)
+        x = _to_twice_the_size(x, upsampling, name=name)
+        x = norm(name=f"{name}_norm")(x)
+        x = layers.ReLU(name=f"{name}_relu")(x)
+        x = after_step(x, name)
+    return x
 
-    x = ReflectionPadding2D(3, name="ihc_pad", dtype="float32")(x)
-    ihc = layers.Conv2D(
-        3,
+
+def image(x, name, channels=3, activation="tanh"):
+    """The last convolution, 7x7, in float32."""
+    x = ReflectionPadding2D(3, name=f"{name}_pad", dtype="float32")(x)
+    return layers.Conv2D(
+        channels,
         7,
-        activation="tanh",
+        activation=activation,
         kernel_initializer=_normal(),
         dtype="float32",
-        name="ihc",
+        name=name,
     )(x)
-    return keras.Model(he, ihc, name=name)
 
 
 def _to_twice_the_size(x, upsampling, name):

@@ -8,6 +8,7 @@ from he2ihc_keras.trainers.conditional_gan import ConditionalGAN
 from he2ihc_keras.trainers.cycle_gan import CycleGAN
 from he2ihc_keras.trainers.held_out import HeldOut
 from he2ihc_keras.trainers.level_reader import LevelReader
+from he2ihc_keras.trainers.multi_generator_gan import MultiGeneratorGAN
 from he2ihc_keras.trainers.supervised import Supervised
 from he2ihc_keras.trainers.trainer import (
     Batch,
@@ -23,6 +24,7 @@ __all__ = [
     "Generated",
     "HeldOut",
     "LevelReader",
+    "MultiGeneratorGAN",
     "Supervised",
     "Trainer",
     "get",
@@ -40,8 +42,9 @@ NEEDS = ("paired", "unpaired", "levels")
 _ENTRY_POINTS = "he2ihc_keras.trainers"
 _TRAINERS: dict[str, type[Trainer]] = {
     "conditional_gan": ConditionalGAN,
-    "level_reader": LevelReader,
     "cycle_gan": CycleGAN,
+    "level_reader": LevelReader,
+    "multi_generator_gan": MultiGeneratorGAN,
     "supervised": Supervised,
 }
 

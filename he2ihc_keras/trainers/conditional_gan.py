@@ -109,17 +109,21 @@ class ConditionalGAN(Trainer):
         # Against the updated discriminator
         self.minimize("generator", self.generator_losses, batch, fake_ihc, training)
 
+    def judge(self, he, ihc, training):
+        """Logits of the discriminator for pairs."""
+        return self.discriminator([he, ihc], training=training)
+
     def discriminator_losses(self, batch, fake_ihc, training):
         """Tell real from fake: L_D = (real + fake) / 2."""
         # Fake first, as the authors do: the order shows in the running statistics.
-        fake_logits = self.discriminator([batch.he, fake_ihc], training=training)
-        real_logits = self.discriminator([batch.he, batch.ihc], training=training)
+        fake_logits = self.judge(batch.he, fake_ihc, training)
+        real_logits = self.judge(batch.he, batch.ihc, training)
         real, fake = self.discriminator_adversarial_loss(real_logits, fake_logits)
         return {"loss": (real + fake) / 2.0, "real": real, "fake": fake}
 
     def generator_losses(self, batch, fake_ihc, training):
         """Pass for real, and match the IHC: L_GAN + sum_s w_s L1(scale s)."""
-        fake_logits = self.discriminator([batch.he, fake_ihc], training=training)
+        fake_logits = self.judge(batch.he, fake_ihc, training)
         adversarial = self.generator_adversarial_loss(fake_logits)
         scales = losses.pyramid_l1_losses(batch.ihc, fake_ihc, self.pyramid_weights)
         return {

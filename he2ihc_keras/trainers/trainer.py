@@ -144,11 +144,16 @@ class Trainer(Engine, keras.Model):
         # State like any other: a run that goes on still has its best epoch.
         best = _copy(getattr(self, self.staining)) if self.best_by else None
         self.best_network = best
-        self.trackers = {
-            player: {term: keras.metrics.Mean(self.metric(player, term)) for term in t}
-            for player, t in terms.items()
-        }
+        self.trackers = {player: {} for player in self.players}
+        for player, names in terms.items():
+            self.report(player, names)
         self.built = True
+
+    def report(self, player: str, terms: Sequence[str]) -> None:
+        """Has terms of a player's loss reported, beside those that are so far."""
+        self.trackers[player].update(
+            {term: keras.metrics.Mean(self.metric(player, term)) for term in terms}
+        )
 
     # What a subclass writes
 
@@ -233,6 +238,15 @@ class Trainer(Engine, keras.Model):
             Batches of images in [-1, 1] by the title of their column.
         """
         return {}
+
+    def warning(self, logs: Mapping[str, float], done: float) -> str:
+        """What the logs of an epoch give reason to say; "" if nothing.
+
+        Args:
+            logs: Of the epoch.
+            done: Share of the training that is done.
+        """
+        return ""
 
     @classmethod
     def needs_with(cls, options: Mapping[str, Any]) -> Sequence[str]:

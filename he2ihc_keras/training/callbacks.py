@@ -400,6 +400,8 @@ class ShowProgress(keras.callbacks.Callback):
         line = _line(logs, shown, self.model.shown)
         line = f"epoch {epoch + 1:>{width}}/{self.epochs}  {line}"
         self.console.print(line, highlight=False, soft_wrap=True)
+        if warning := self.model.warning(logs, (epoch + 1) / self.epochs):
+            self.console.print(warning, style="yellow", soft_wrap=True)
 
 
 def _line(logs, names, forms):
