@@ -168,6 +168,7 @@ def _score_levels(run, out, options, how, console):
 
 def _score_images(run, out, options, how, console):
     from he2ihc_keras import inference, scoring
+    from he2ihc_keras.scoring.generators import Generators
 
     reading = _reading(options)
     modes = inference.Modes(
@@ -178,12 +179,14 @@ def _score_images(run, out, options, how, console):
     if not scoring.has_held_out_pairs(run, options.get("data")):
         return _score_sets(run, modes, how["vectors"], out, options, console)
     _refuse(("features",), options, _FROM_DATA)
+    generators = Generators.load(run)
+    looks = [look for look in (reading, generators) if look is not None]
     with consoles.bar("Staining and scoring") as advance:
         what, scores = scoring.score_run(
             run,
             options.get("data"),
             modes=modes,
-            see=reading,
+            see=lambda image, ruler: [look(image, ruler) for look in looks],
             progress=lambda doing, done, total: advance(done, total),
             **how,
         )
@@ -193,8 +196,21 @@ def _score_images(run, out, options, how, console):
     if options.get("data"):
         source["data"] = str(options["data"].resolve())
     _show(scores, out, source, options, console)
+    if generators is not None:
+        _show_generators(generators.scores(), out, console)
     if reading is not None:
         _show_levels(reading.readings(how["slides"]), out, console)
+
+
+def _show_generators(scores, out, console):
+    from he2ihc_keras.scoring import generators
+
+    console.print(generators.generators_table(scores))
+    click.echo(generators.NOTE)
+    if out is not None:
+        path = out.with_name(generators.FILE)
+        generators.write_generators(path, scores)
+        click.echo(f"Generators: {path}")
 
 
 # How a run is scored, by what it predicts

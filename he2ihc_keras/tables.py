@@ -27,6 +27,7 @@ __all__ = [
     "PositiveFloat",
     "PositiveInt",
     "Rate",
+    "Several",
     "Share",
     "Table",
     "Weights",
@@ -35,6 +36,7 @@ __all__ = [
     "unknown",
 ]
 
+Several = Annotated[int, Field(ge=2)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Weights = Annotated[Sequence[NonNegativeFloat], Field(min_length=1)]

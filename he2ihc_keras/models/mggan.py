@@ -1,14 +1,11 @@
 """Generator of several images, and of a gate that chooses among them at each pixel."""
 
-from typing import Annotated
-
 import keras
 from keras import layers
-from pydantic import Field
 
 from he2ihc_keras.layers import BatchNormalization, Blend
 from he2ihc_keras.models.pyramid_pix2pix import Upsampling, image, trunk, upsampled
-from he2ihc_keras.tables import NonNegativeInt, PositiveInt, Rate
+from he2ihc_keras.tables import NonNegativeInt, PositiveInt, Rate, Several
 
 
 def build(
@@ -18,7 +15,7 @@ def build(
     blocks: NonNegativeInt = 9,
     dropout: Rate = 0.5,
     upsampling: Upsampling = "transposed",
-    generators: Annotated[int, Field(ge=2)] = 3,
+    generators: Several = 3,
 ) -> keras.Model:
     """One trunk, K decoders and a gate: the IHC is sum_k a_k I_k at each pixel.
 

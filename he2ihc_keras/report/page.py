@@ -10,7 +10,15 @@ from he2ihc_keras.report.html import check_extra, rendered, write_page
 from he2ihc_keras.report.levels import level_section
 from he2ihc_keras.report.provenance import provenance
 from he2ihc_keras.report.sources import Source, read_images
-from he2ihc_keras.scoring import GENERATED, MEASURES, REAL, SCORED_IHC, Scores, verdict
+from he2ihc_keras.scoring import (
+    GENERATED,
+    MEASURES,
+    REAL,
+    SCORED_IHC,
+    Scores,
+    generators,
+    verdict,
+)
 from he2ihc_keras.scoring.baselines import TARGET_BLUR
 from he2ihc_keras.scoring.inception import FeatureDistances
 from he2ihc_keras.scoring.levels import levels_beside, read_levels
@@ -81,6 +89,7 @@ def write_report(
         notes=_notes(found),
         tables=_tables(found.scores),
         readings=level_section(_csv_of(found.path)),
+        generators=_generators(_csv_of(found.path)),
         plots=plots.sections(found.scores, run and run / "history.csv"),
         shown=shown,
         colour_bar=plots.colour_bar(shown.maximum) if shown.cases else "",
@@ -90,6 +99,12 @@ def write_report(
     )
     write_page(out, text)
     return shown.missing
+
+
+def _generators(scores):
+    """Headings and rows of the table of generators; `None` where there is one alone."""
+    rows = generators.read_generators(scores.with_name(generators.FILE))
+    return rows and (generators.HEADINGS, list(map(generators.cells, rows)))
 
 
 def _call(source):

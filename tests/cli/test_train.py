@@ -27,6 +27,7 @@ SMALL = {
         ),
         "networks.reverse_discriminator.filters=4",
     ],
+    "mggan": ["networks.generator.filters=4", "networks.generator.blocks=1"],
     "pyramid_pix2pix": ["networks.generator.filters=4", "networks.generator.blocks=1"],
     "pix2pix": ["networks.generator.filters=4", "networks.generator.depth=5"],
     "unet": ["networks.generator.filters=4"],

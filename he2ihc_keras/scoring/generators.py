@@ -1,0 +1,171 @@
+"""What each of several generators paints, and what is lost without it."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from he2ihc_keras.data.images import to_float, to_uint8, whole_file
+from he2ihc_keras.measures import psnr
+from he2ihc_keras.measures.deconvolution import stain_densities, white_point
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from he2ihc_keras.scoring.images import Generated, Ruler
+
+FILE = "generators.csv"
+
+
+@dataclass(frozen=True)
+class GeneratorScore:
+    """One generator over a set of pairs; means of per-image values.
+
+    Attributes:
+        generator: Its number, from 1.
+        share: Mean weight that the gate gives it, in [0, 1].
+        dab: Density of DAB in the real IHC under its weight.
+        haematoxylin: That of haematoxylin.
+        psnr_loss: What PSNR falls by, in dB, when it is taken out and the weights of
+            the others are brought to a sum of 1 again.
+        dab_error_gain: What the error of the mean DAB rises by.
+    """
+
+    generator: int
+    share: float
+    dab: float
+    haematoxylin: float
+    psnr_loss: float
+    dab_error_gain: float
+
+
+class Generators:
+    """Looks into a blend at each pair that is scored.
+
+    Args:
+        generator: A model of `models.build("mggan")`.
+    """
+
+    def __init__(self, generator):
+        from he2ihc_keras import models
+
+        self.parts = models.mggan.parts(generator)
+        self.stride = models.stride(generator)
+        self._found = []
+
+    @classmethod
+    def load(cls, run: Path) -> "Generators | None":
+        """Those of a run or a `.keras` file; `None` where it paints one image."""
+        from he2ihc_keras.inference import load_generator
+
+        generator = load_generator(run)
+        has_gate = any(layer.name == "gate" for layer in generator.layers)
+        return cls(generator) if has_gate else None
+
+    def __call__(self, image: "Generated", ruler: "Ruler") -> None:
+        """Measures one pair."""
+        _, gate, *images = self._blend(image.he)
+        densities = _densities(image.ihc, ruler.vectors)
+        whole = _errors(image.ihc, _blended(gate, images), ruler.vectors)
+        rows = []
+        for k in range(len(images)):
+            weight = gate[..., k]
+            under = [np.average(d, weights=weight) for d in densities]
+            rest = np.where(np.arange(len(images)) == k, 0.0, gate)
+            rest = rest / np.maximum(rest.sum(-1, keepdims=True), 1e-6)
+            without = _errors(image.ihc, _blended(rest, images), ruler.vectors)
+            rows.append([weight.mean(), *under, *(whole - without) * (1, -1)])
+        self._found.append(rows)
+
+    def _blend(self, he):
+        from keras import ops
+
+        from he2ihc_keras.inference.stainer import pad_by_reflection
+
+        height, width, _ = he.shape
+        padded = pad_by_reflection(to_float(he[None]), self.stride)
+        made = self.parts(padded, training=False)
+        return [ops.convert_to_numpy(x)[0, :height, :width] for x in made]
+
+    def scores(self) -> list[GeneratorScore]:
+        """A row for each generator, over the pairs that were seen."""
+        means = np.mean(self._found, axis=0)
+        return [GeneratorScore(k + 1, *map(float, row)) for k, row in enumerate(means)]
+
+
+def _blended(gate, images):
+    from keras import ops
+
+    blend = sum(gate[..., k, None] * image for k, image in enumerate(images))
+    return ops.convert_to_numpy(to_uint8(blend))
+
+
+def _densities(ihc, vectors):
+    haematoxylin, dab = stain_densities(ihc, vectors)
+    return dab, haematoxylin
+
+
+def _errors(ihc, fake_ihc, vectors):
+    """PSNR, and the error of the mean DAB against the glass of the real IHC."""
+    white = white_point(ihc)
+    real, fake = (
+        float(np.mean(stain_densities(x, vectors, white=white)[1]))
+        for x in (ihc, fake_ihc)
+    )
+    return np.array([psnr(ihc, fake_ihc), abs(fake - real)])
+
+
+def generators_table(scores: Sequence[GeneratorScore]) -> "Table":
+    """The rows as a table of rich."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in HEADINGS:
+        table.add_column(title, justify="right")
+    for score in scores:
+        table.add_row(*cells(score))
+    return table
+
+
+HEADINGS = (
+    *("generator", "weight", "DAB OD", "haematoxylin OD"),
+    *("PSNR without it", "DAB error without it"),
+)
+NOTE = (
+    "Generators: mean weight of the gate; density of the real IHC under that weight; "
+    "what PSNR and DAB error change by when a generator is taken out and the others "
+    "are brought to a sum of 1."
+)
+
+
+def cells(score: GeneratorScore) -> tuple[str, ...]:
+    """A row in words, under `HEADINGS`."""
+    return (
+        str(score.generator),
+        f"{100 * score.share:.0f} %",
+        f"{score.dab:.3f}",
+        f"{score.haematoxylin:.3f}",
+        f"{-score.psnr_loss:+.2f} dB",
+        f"{score.dab_error_gain:+.3f}",
+    )
+
+
+def write_generators(path: Path, scores: Sequence[GeneratorScore]) -> None:
+    """Writes the rows as CSV, whole or not at all."""
+    with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([field.name for field in fields(GeneratorScore)])
+        writer.writerows(map(astuple, scores))
+
+
+def read_generators(path: Path) -> list[GeneratorScore]:
+    """The rows of a file that `write_generators` wrote; none where there is none."""
+    if not path.is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))[1:]
+    return [GeneratorScore(int(number), *map(float, row)) for number, *row in rows]
