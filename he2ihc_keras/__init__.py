@@ -9,6 +9,7 @@ _ROOMS = (
     "models",
     "layers",
     "losses",
+    "brownian_bridge",
     "measures",
     "recipe",
     "data",
