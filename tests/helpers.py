@@ -31,6 +31,7 @@ SMALL_GENERATORS = {
     "pyramid_pix2pix": {"filters": 4, "blocks": 1},
     "unet": {"filters": 4, "depth": 2},
 }
+SMALL_BRIDGE = {"filters": 4, "multipliers": [1, 2]}
 
 
 def reference(prefix, file=REFERENCE):
@@ -261,6 +262,20 @@ def lively_generator(name="unet", seed=0):
             spread = 1.5 / np.sqrt(np.prod(weight.shape) / max(weight.shape[-2:]))
             weight.assign(rng.normal(0, spread, weight.shape))
     return generator
+
+
+def lively_bridge(**options):
+    """A generator that samples a small bridge, and lets every weight speak."""
+    keras.utils.set_random_seed(0)
+    network = models.build("bridge", **SMALL_BRIDGE)
+    rng = np.random.default_rng(0)
+    for weight in network.weights:
+        fan_in = max(1, np.prod(weight.shape[:-1]))
+        spread = 1.0 if weight.path.endswith("kernel") else 0.1
+        weight.assign(
+            to_numpy(weight) + rng.normal(0, spread / fan_in**0.5, weight.shape)
+        )
+    return models.bridge.stainer(network, **options)
 
 
 def noise_image(height, width, seed=0):

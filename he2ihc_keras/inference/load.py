@@ -66,7 +66,7 @@ def _load(path, check):
     _check_finite(model, file)
     # Not `as_float32`: nobody else has this model, and Keras imports TensorFlow to
     # write a model's config, whatever the backend.
-    for layer in model.layers:
+    for layer in models.all_layers(model):
         layer.dtype_policy = "float32"
     return model
 

@@ -8,6 +8,7 @@ import keras
 from he2ihc_keras.layers import SizeCheck
 from he2ihc_keras.models import (
     attn_pyramid,
+    bridge,
     cyclegan,
     her2_level,
     mggan,
@@ -16,12 +17,14 @@ from he2ihc_keras.models import (
     pyramid_pix2pix,
     unet,
 )
-from he2ihc_keras.models.precision import as_float32
+from he2ihc_keras.models.precision import all_layers, as_float32
 from he2ihc_keras.tables import table_of, unknown
 
 __all__ = [
+    "all_layers",
     "as_float32",
     "build",
+    "denoisers",
     "discriminators",
     "generators",
     "module",
@@ -34,15 +37,15 @@ __all__ = [
 _GENERATORS = (attn_pyramid, cyclegan, mggan, pix2pix, pyramid_pix2pix, unet)
 _DISCRIMINATORS = (patchgan,)
 _READERS = (her2_level,)
+_DENOISERS = (bridge,)
 
 
 def _name(module):
     return module.__name__.rpartition(".")[-1]
 
 
-_BY_NAME = {
-    _name(module): module for module in (*_GENERATORS, *_DISCRIMINATORS, *_READERS)
-}
+_MODULES = (*_GENERATORS, *_DISCRIMINATORS, *_READERS, *_DENOISERS)
+_BY_NAME = {_name(module): module for module in _MODULES}
 
 
 def names() -> tuple[str, ...]:
@@ -65,6 +68,11 @@ def readers() -> tuple[str, ...]:
     return tuple(map(_name, _READERS))
 
 
+def denoisers() -> tuple[str, ...]:
+    """Names of the models that a sampler stains with, step by step."""
+    return tuple(map(_name, _DENOISERS))
+
+
 def build(name: str, **overrides) -> keras.Model:
     """A fresh model by name: `build("unet", filters=32)` is `unet.build(filters=32)`.
 
@@ -75,8 +83,8 @@ def build(name: str, **overrides) -> keras.Model:
     Returns:
         A generator takes H&E `(batch, height, width, 3)` in [-1, 1] and gives IHC of
         the same shape and range. `patchgan` takes `[he, ihc]`, or one image, and gives
-        logits, as does `her2_level` of a stain.
-        logits.
+        logits, as does `her2_level` of a stain. `bridge` takes `[x, he, time]`, and
+        `bridge.stainer` makes a generator of it.
 
     Raises:
         ValueError: If `name` is unknown, or an argument is out of its range.

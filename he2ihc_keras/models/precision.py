@@ -1,5 +1,7 @@
 """One float32 form of a model, whatever policy it was trained under."""
 
+from collections.abc import Iterator
+
 import keras
 
 
@@ -16,11 +18,21 @@ def as_float32(model: keras.Model) -> keras.Model:
     Returns:
         The model itself where it is float32 already, else a copy with equal weights.
     """
-    if all(layer.compute_dtype == "float32" for layer in model.layers):
+    if all(layer.compute_dtype == "float32" for layer in all_layers(model)):
         return model
     twin = model.__class__.from_config(_with_float32_policies(model.get_config()))
     twin.set_weights(model.get_weights())
     return twin
+
+
+def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers of a model, and of the networks that some of them hold."""
+    for layer in model.layers:
+        inside = list(all_layers(layer)) if hasattr(layer, "layers") else []
+        # A network computes nothing that its layers do not.
+        yield from inside or [layer]
+        if inside and not isinstance(layer, keras.Model):
+            yield layer
 
 
 def _with_float32_policies(config):
