@@ -43,14 +43,30 @@ from he2ihc_keras.cli.backends import backend_option, start_keras
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Of --dropout on: with the pixels, it says what each image loses.",
+    help="Of --dropout on: with the pixels, it says what each image loses. Of a "
+    "diffusion model: with the places of the pixels, what it draws.",
 )
 @click.option(
     "--reverse",
     is_flag=True,
     help="From IHC to H&E, by the other generator of a CycleGAN.",
 )
-def predict(run, inputs, out, statistics, dropout, seed, reverse):
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    help="Of a diffusion model: evaluations for an image.  [default: the recipe's]",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    help="Of a diffusion model: images drawn for one, whose mean is written.",
+)
+@click.option(
+    "--spread",
+    is_flag=True,
+    help="Also write how far the samples differ, to OUT/spread; as much time again.",
+)
+def predict(run, inputs, out, reverse, spread, **modes):
     """Stain H&E images of any size; no IHC is needed.
 
     The authors of pix2pix and PyramidPix2pix test with --statistics image --dropout on.
@@ -58,6 +74,10 @@ def predict(run, inputs, out, statistics, dropout, seed, reverse):
 
     Beside the images, predict.json says which model stained them, and how. A folder
     takes more images of the same model and modes, but none of others.
+
+    A diffusion model draws an image: in one step the mean of what may be, in more steps
+    one that may be. --samples 8 gives the mean of eight, and --spread their standard
+    deviation at each pixel in gray, 4 gray values for each one of it (255: 64 or more).
 
     An image that cannot be read does not stop the others; it is listed at the end, and
     the exit code is 1.
@@ -67,6 +87,7 @@ def predict(run, inputs, out, statistics, dropout, seed, reverse):
       he2ihc-keras predict runs/attn_pyramid BCI_dataset/HE/test --out stained
       he2ihc-keras predict model.keras a.png b.jpg --out stained
       he2ihc-keras predict runs/cyclegan IHC_FOLDER --out as_he --reverse
+      he2ihc-keras predict runs/bridge a.png --samples 8 --spread --out stained
     """
     consoles.check_writable(out)
     start_keras()
@@ -74,28 +95,41 @@ def predict(run, inputs, out, statistics, dropout, seed, reverse):
 
     if reverse:
         run = inference.kept_network(run, "reverse_generator")
-    modes = inference.Modes(statistics, dropout=dropout == "on", seed=seed)
+    modes["dropout"] = modes["dropout"] == "on"
+    asked = inference.Modes(**modes)
     images = inference.find_images(inputs)
+    generator = inference.load_generator(run)
+    modes = asked.of(generator)
     by = inference.stained_by(run, modes)
     inference.stained_before(out, by)  # refuses a folder of another model
-    generator = inference.with_modes(inference.load_generator(run), modes)
-    stainer = inference.Stainer(generator)
+    generator = inference.with_modes(generator, asked)
+    maps = inference.showing_spread(generator) if spread else None
     _warn_of_scale(inference.load_recipe(run), images)
-    with consoles.bar("Staining") as advance:
+    failures = _stain(generator, images, out, by, "Staining")
+    click.echo(f"{len(images) - len(failures)} of {len(images)} images stained: {out}")
+    if modes != inference.Modes():
+        click.echo(f"Modes: {modes.in_words()}.")
+    if maps is not None:
+        by = {**by, "shows": "spread"}
+        failures += _stain(maps, images, out / "spread", by, "Drawing the spread")
+        click.echo(f"Spread of the samples: {out / 'spread'}")
+    if failures:
+        click.echo("\n".join(["Failed:", *failures]), err=True)
+        raise SystemExit(1)
+
+
+def _stain(generator, images, out, by, title):
+    from he2ihc_keras import inference
+
+    with consoles.bar(title) as advance:
         done = iter(range(1, len(images) + 1))
-        failures = inference.predict_files(
-            stainer,
+        return inference.predict_files(
+            inference.Stainer(generator),
             images,
             out,
             by=by,
             progress=lambda: advance(next(done), len(images)),
         )
-    click.echo(f"{len(images) - len(failures)} of {len(images)} images stained: {out}")
-    if modes != inference.Modes():
-        click.echo(f"Modes: {modes.in_words()}.")
-    if failures:
-        click.echo("\n".join(["Failed:", *failures]), err=True)
-        raise SystemExit(1)
 
 
 def _warn_of_scale(recipe, images):

@@ -1,6 +1,5 @@
 """he2ihc-keras score."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -86,7 +85,21 @@ _PROTOCOLS = ("bci", "bci-readme", "pooled", "gaussian")
     type=click.Choice(("on", "off")),
     help="With RUN: whether dropout stays on.  [default: off]",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="With RUN: of the dropout.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="With RUN: of the dropout, or of what a diffusion model draws.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    help="With RUN of a diffusion model: evaluations for an image.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    help="With RUN of a diffusion model: images drawn for one, whose mean is scored.",
+)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -175,7 +188,9 @@ def _score_images(run, out, options, how, console):
         options.get("statistics") or "running",
         options.get("dropout") == "on",
         options.get("seed") or 0,
-    )
+        options.get("steps"),
+        options.get("samples"),
+    ).of(inference.load_generator(run))
     if not scoring.has_held_out_pairs(run, options.get("data")):
         return _score_sets(run, modes, how["vectors"], out, options, console)
     _refuse(("features",), options, _FROM_DATA)
@@ -191,7 +206,7 @@ def _score_images(run, out, options, how, console):
             **how,
         )
     console.print(f"\n{what}", markup=False)
-    source = {"run": str(run.resolve()), "scored": what, "modes": asdict(modes)}
+    source = {"run": str(run.resolve()), "scored": what, "modes": modes.as_dict()}
     source["backend"] = chosen()
     if options.get("data"):
         source["data"] = str(options["data"].resolve())
@@ -383,7 +398,7 @@ def _prepare(out):
 
 
 def _refuse_what_does_not_go(is_run, explain, options):
-    of_run = ("data", "statistics", "dropout", "seed")
+    of_run = ("data", "statistics", "dropout", "seed", "steps", "samples")
     of_folders = ("he", "train_ihc", "panels")
     if is_run:
         _refuse(of_folders, options, _FROM_DATA)
@@ -394,8 +409,6 @@ def _refuse_what_does_not_go(is_run, explain, options):
         _refuse(of_all, options, _EXPLAIN)
     if options["features"] and options["protocol"] == "bci-readme":
         raise click.UsageError("--features are of whole images: not with bci-readme.")
-    if options["seed"] is not None and options["dropout"] != "on":
-        raise click.UsageError("--seed is that of --dropout on.")
 
 
 def _refuse(names, options, where):

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from he2ihc_keras.inference import Stainer
+from he2ihc_keras.inference import Modes, Stainer
 from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.training.run_folder import versions
 
@@ -113,6 +113,7 @@ def _description(stainer, recipe):
         "notice": "Not for diagnosis. Research use only.",
         "endpoints": ["serve", "serve_float", "serve_png"],
         "stride": stainer.stride,
+        "modes": Modes().of(stainer.generator).as_dict(),
         "mpp": recipe.data.mpp if recipe else None,
         "stain": recipe.data.stain if recipe else None,
         "recipe": tables,

@@ -10,7 +10,7 @@ from he2ihc_keras.inference.load import (
     load_recipe,
     predicts,
 )
-from he2ihc_keras.inference.modes import Modes, with_modes
+from he2ihc_keras.inference.modes import Modes, showing_spread, with_modes
 from he2ihc_keras.inference.record import stained_before, stained_by, write_record
 from he2ihc_keras.inference.stainer import Stainer
 
@@ -26,6 +26,7 @@ __all__ = [
     "load_recipe",
     "predict_files",
     "predicts",
+    "showing_spread",
     "stain_image",
     "stain_pairs",
     "stained_before",

@@ -1,14 +1,15 @@
-"""Ways to run a generator: whose statistics its norms take, and whether it drops."""
+"""Ways to run a generator: statistics of its norms, dropout, and how it samples."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from he2ihc_keras import models
-from he2ihc_keras.layers import BatchNormalization
+from he2ihc_keras.layers import BatchNormalization, Sampler
 
 STATISTICS = ("running", "image")
 
@@ -25,16 +26,20 @@ class Modes:
         statistics: What batch norm normalises by: the "running" statistics of the
             training, or those of each "image" alone.
         dropout: Whether dropout stays on.
-        seed: Of the dropout, 0 or more.
+        seed: Of what is random: the dropout, or the draws of a sampler; 0 or more.
+        steps: Evaluations of the network for an image, where it samples; `None` takes
+            as many as the model does.
+        samples: Images that it draws, whose mean it gives; `None` as `steps`.
 
     Raises:
-        ValueError: If `statistics` is unknown, `seed` is negative, or there is one and
-            no dropout.
+        ValueError: If `statistics` is unknown, or a number is out of its range.
     """
 
     statistics: str = "running"
     dropout: bool = False
     seed: int = 0
+    steps: int | None = None
+    samples: int | None = None
 
     def __post_init__(self):
         if self.statistics not in STATISTICS:
@@ -44,17 +49,38 @@ class Modes:
             )
         if self.seed < 0:
             raise ValueError(f"`seed` must be 0 or more. Received: {self.seed}.")
-        if self.seed and not self.dropout:
-            raise ValueError(
-                f"Seed {self.seed} is of the dropout, which is off. Switch dropout on, "
-                "or leave the seed out."
-            )
+        for name in ("steps", "samples"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {number}.")
+
+    def of(self, generator: keras.Model) -> "Modes":
+        """These modes with the steps and samples that a generator takes by itself.
+
+        Args:
+            generator: A generator of this package.
+        """
+        for sampler in _of_kind(generator, Sampler):
+            steps, samples = self.steps or sampler.steps, self.samples
+            return replace(self, steps=steps, samples=samples or sampler.samples)
+        return self
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a record: what there is nothing of is left out."""
+        return {
+            name: value for name, value in asdict(self).items() if value is not None
+        }
 
     def in_words(self) -> str:
         """A phrase for a table or a log."""
         whose = {"running": "running statistics", "image": "statistics of each image"}
         dropout = f"dropout on, seed {self.seed}" if self.dropout else "dropout off"
-        return f"{whose[self.statistics]}, {dropout}"
+        words = [whose[self.statistics], dropout]
+        for name, number in _how_often(self).items():
+            words.append(f"{number} {name if number > 1 else name[:-1]}")
+        if _how_often(self):
+            words.append(f"seed {self.seed}")
+        return ", ".join(words)
 
 
 def with_modes(generator: keras.Model, modes: Modes) -> keras.Model:
@@ -77,8 +103,8 @@ def with_modes(generator: keras.Model, modes: Modes) -> keras.Model:
         in both, they share.
 
     Raises:
-        ValueError: If the generator has nothing that a mode is about: no batch norm, or
-            no dropout.
+        ValueError: If the generator has nothing that a mode is about: no batch norm, no
+            dropout, no sampler, or nothing that a seed is of.
     """
     if modes == Modes():
         return generator
@@ -92,11 +118,36 @@ def with_modes(generator: keras.Model, modes: Modes) -> keras.Model:
         if modes.dropout and isinstance(layer, keras.layers.Dropout):
             seed = int(seeds.integers(2**31))
             return SteadyDropout(layer.rate, seed, name=layer.name)
+        if isinstance(layer, Sampler):
+            return layer.with_options(
+                seed=modes.seed, **_how_often(modes.of(generator))
+            )
         return layer
 
     twin = keras.models.clone_model(generator, clone_function=in_modes)
     twin.set_weights(generator.get_weights())
     return twin
+
+
+def showing_spread(generator: keras.Model) -> keras.Model:
+    """The same network, which shows how far the samples of an image differ.
+
+    Args:
+        generator: What `with_modes` gave, of several samples.
+
+    Returns:
+        A model whose images are maps: see `layers.Sampler`.
+
+    Raises:
+        ValueError: If the generator draws no samples, or one alone.
+    """
+    _refuse_without(Sampler, generator, "its images have no spread")
+    return keras.models.clone_model(
+        generator,
+        clone_function=lambda layer: (
+            layer.with_options(shows="spread") if isinstance(layer, Sampler) else layer
+        ),
+    )
 
 
 def choose_units(generator: keras.Model, he: np.ndarray) -> None:
@@ -189,7 +240,30 @@ def _check_can(generator, modes):
         raise ValueError(
             f"Model {generator.name!r} has no dropout layers. Stain with dropout off."
         )
+    for name, number in _how_often(modes).items():
+        _refuse_without(Sampler, generator, f"`{name}` {number} changes nothing")
+    if modes.seed and not modes.dropout and not _has(generator, Sampler):
+        raise ValueError(
+            f"Seed {modes.seed} is of the dropout, which is off. Switch dropout on, or "
+            "leave the seed out."
+        )
+
+
+def _refuse_without(kind, generator, so):
+    if not _has(generator, kind):
+        raise ValueError(
+            f"Model {generator.name!r} draws no samples, so {so}. Leave it out."
+        )
+
+
+def _how_often(modes):
+    given = {"steps": modes.steps, "samples": modes.samples}
+    return {name: number for name, number in given.items() if number is not None}
 
 
 def _has(model, kind):
-    return any(isinstance(layer, kind) for layer in model.layers)
+    return bool(_of_kind(model, kind))
+
+
+def _of_kind(model, kind):
+    return [layer for layer in model.layers if isinstance(layer, kind)]

@@ -1,7 +1,6 @@
 """Beside stained images: which model made them, and how."""
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from he2ihc_keras.inference.modes import Modes
 RECORD = "predict.json"
 # The path is left out: a model that was moved is the same model.
 _TELLS = ("he2ihc_keras", "backend", "model_sha256", "statistics", "dropout", "seed")
+_OF_SAMPLERS = ("steps", "samples", "shows")
 
 
 def stained_by(model: Path | str, modes: Modes) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def stained_by(model: Path | str, modes: Modes) -> dict[str, Any]:
 
     Args:
         model: The run or `.keras` file that stains.
-        modes: How its generator runs.
+        modes: How its generator runs, from `Modes.of` where that samples.
 
     Raises:
         ValueError: If there is no model.
@@ -37,7 +37,7 @@ def stained_by(model: Path | str, modes: Modes) -> dict[str, Any]:
         "backend": keras.backend.backend(),
         "model": str(Path(model).resolve()),
         "model_sha256": sha256,
-        **dataclasses.asdict(modes),
+        **modes.as_dict(),
         "note": "Generated images. Research only, not for diagnosis.",
     }
 
@@ -57,7 +57,7 @@ def stained_before(out: Path | str, by: Mapping[str, Any]) -> list[str]:
     if not path.is_file():
         return []
     earlier = _read(path)
-    if any(earlier[name] != by[name] for name in _TELLS):
+    if any(earlier.get(name) != by.get(name) for name in (*_TELLS, *_OF_SAMPLERS)):
         raise ValueError(
             f"{out} is for images of {_in_words(earlier)}; it holds "
             f"{len(earlier['images'])}. These would be of {_in_words(by)}. Choose "
@@ -108,7 +108,8 @@ def _read(path):
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         record.setdefault("backend", "tensorflow")  # 0.1 knew no other
-        return {name: record[name] for name in (*_TELLS, "model", "images")}
+        sampler = {name: record[name] for name in _OF_SAMPLERS if name in record}
+        return sampler | {name: record[name] for name in (*_TELLS, "model", "images")}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} does not say how the images beside it were stained. Choose "
@@ -117,8 +118,10 @@ def _read(path):
 
 
 def _in_words(by):
-    modes = Modes(by["statistics"], by["dropout"], by["seed"])
+    names = ("statistics", "dropout", "seed", "steps", "samples")
+    modes = Modes(*map(by.get, names)).in_words()
+    shows = f"{by['shows']} of " if "shows" in by else ""
     return (
-        f"{by['model']} (SHA-256 {by['model_sha256'][:12]}; {modes.in_words()}; "
+        f"{by['model']} (SHA-256 {by['model_sha256'][:12]}; {shows}{modes}; "
         f"he2ihc-keras {by['he2ihc_keras']} on {by['backend']})"
     )

@@ -59,8 +59,9 @@ def score_run(
     recipe, pairs = recipe_and_pairs(Path(run), data)
     split, chosen = inference.held_out(pairs)
     slide_of_each, told_by = (slides or SlideSource()).of([p.name for p in chosen])
-    modes = modes or inference.Modes()
-    generator = inference.with_modes(inference.load_generator(run), modes)
+    generator = inference.load_generator(run)
+    modes = (modes or inference.Modes()).of(generator)
+    generator = inference.with_modes(generator, modes)
     colour, colour_of = mean_training_colour(pairs, chosen, progress)
     scale = _as_trained(recipe, protocol)
     stained = inference.stain_pairs(

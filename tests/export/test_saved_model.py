@@ -172,6 +172,7 @@ def test_description_says_what_the_model_is(out):
         "notice": "Not for diagnosis. Research use only.",
         "endpoints": ["serve", "serve_float", "serve_png"],
         "stride": 4,
+        "modes": {"statistics": "running", "dropout": False, "seed": 0},
         "mpp": 0.5,
         "stain": "Ki67",
     }

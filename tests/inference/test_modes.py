@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from he2ihc_keras import models
-from he2ihc_keras.inference import Modes, Stainer, stain_image, with_modes
+from he2ihc_keras.inference import (
+    Modes,
+    Stainer,
+    showing_spread,
+    stain_image,
+    with_modes,
+)
 from he2ihc_keras.inference.modes import (
     ImageNormalization,
     SteadyDropout,
@@ -15,6 +21,7 @@ from he2ihc_keras.layers import BatchNormalization
 from he2ihc_keras.models import pyramid_pix2pix
 from helpers import (
     dtype_policy,
+    lively_bridge,
     lively_generator,
     load_pytorch,
     noise_image,
@@ -233,10 +240,46 @@ def test_negative_seed_is_refused():
 
 
 def test_seed_without_dropout_is_refused():
-    assert refusal(Modes, seed=5) == (
+    assert refusal(with_modes, lively_generator("unet"), Modes(seed=5)) == (
         "Seed 5 is of the dropout, which is off. Switch dropout on, or leave the seed "
         "out."
     )
+
+
+@pytest.mark.parametrize("name", ["steps", "samples"])
+def test_sampling_needs_a_sampler(name):
+    assert refusal(with_modes, lively_generator("unet"), Modes(**{name: 3})) == (
+        f"Model 'unet' draws no samples, so `{name}` 3 changes nothing. Leave it out."
+    )
+    assert refusal(Modes, **{name: 0}) == f"`{name}` must be at least 1. Received: 0."
+
+
+def test_spread_needs_a_sampler():
+    assert refusal(showing_spread, lively_generator("unet")) == (
+        "Model 'unet' draws no samples, so its images have no spread. Leave it out."
+    )
+
+
+# Samplers
+
+
+def test_sampler_takes_what_is_given_and_keeps_the_rest():
+    generator = lively_bridge(steps=2, samples=2)
+    assert Modes(seed=5).of(generator) == Modes(seed=5, steps=2, samples=2)
+    modes = Modes(seed=5, steps=3)
+    expected = output(lively_bridge(steps=3, samples=2, seed=5), HE)
+    np.testing.assert_array_equal(output(with_modes(generator, modes), HE), expected)
+
+
+def test_model_without_a_sampler_has_no_steps():
+    assert Modes().of(lively_generator("unet")) == Modes()
+
+
+def test_spread_is_that_of_the_sampler():
+    generator = lively_bridge(steps=2, samples=2)
+    sampler = generator.get_layer("sampler").with_options(shows="spread")
+    shown = output(showing_spread(generator), HE)
+    np.testing.assert_allclose(shown, to_numpy(sampler(HE)), atol=1e-5)
 
 
 # Words
@@ -248,6 +291,10 @@ def test_seed_without_dropout_is_refused():
         (Modes(), "running statistics, dropout off"),
         (AS_TESTED, "statistics of each image, dropout on, seed 0"),
         (Modes(dropout=True, seed=3), "running statistics, dropout on, seed 3"),
+        (
+            Modes(steps=4, samples=1, seed=3),
+            "running statistics, dropout off, 4 steps, 1 sample, seed 3",
+        ),
     ],
 )
 def test_modes_say_what_they_are(modes, words):

@@ -53,6 +53,17 @@ def test_record_says_which_model_how_and_which_images(model, out):
     }
 
 
+def test_record_of_a_sampler_says_how_it_samples(model, out):
+    by = stained_by(model, Modes(steps=4, samples=2, seed=1))
+    write_record(out, by, ["a"])
+    assert [record_in(out)[name] for name in ("steps", "samples", "seed")] == [4, 2, 1]
+    other = stained_by(model, Modes(steps=5, samples=2, seed=1))
+    message = refusal(stained_before, out, other)
+    assert "4 steps, 2 samples, seed 1; " in message
+    assert "5 steps, 2 samples, seed 1; " in message
+    assert "; spread of " in refusal(stained_before, out, {**by, "shows": "spread"})
+
+
 def test_images_are_added_to_those_of_the_same_model(model, out):
     by = stained_by(model, DROPOUT)
     write_record(out, by, ["a", "c"])
