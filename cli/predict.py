@@ -66,7 +66,7 @@ from he2ihc_keras.cli.backends import backend_option, start_keras
     is_flag=True,
     help="Also write how far the samples differ, to OUT/spread; as much time again.",
 )
-def predict(run, inputs, out, reverse, spread, **modes):
+def predict(run, inputs, out, reverse, spread, **options):
     """Stain H&E images of any size; no IHC is needed.
 
     The authors of pix2pix and PyramidPix2pix test with --statistics image --dropout on.
@@ -95,8 +95,8 @@ def predict(run, inputs, out, reverse, spread, **modes):
 
     if reverse:
         run = inference.kept_network(run, "reverse_generator")
-    modes["dropout"] = modes["dropout"] == "on"
-    asked = inference.Modes(**modes)
+    dropout = options.pop("dropout") == "on"
+    asked = inference.Modes(dropout=dropout, **options)
     images = inference.find_images(inputs)
     generator = inference.load_generator(run)
     modes = asked.of(generator)

@@ -22,6 +22,8 @@ from pydantic import (
 )
 
 __all__ = [
+    "OR_NONE",
+    "Counts",
     "NonNegativeFloat",
     "NonNegativeInt",
     "PositiveFloat",
@@ -36,6 +38,10 @@ __all__ = [
     "unknown",
 ]
 
+# TOML has no `None`: "none" stands for it.
+OR_NONE = BeforeValidator(lambda value: None if value == "none" else value)
+
+Counts = Annotated[Sequence[PositiveInt], Field(min_length=1)]
 Several = Annotated[int, Field(ge=2)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -90,12 +96,8 @@ def _as_toml_has_it(annotation):
     if get_origin(annotation) is tuple:
         return Annotated[annotation, Field(strict=False)]
     if NoneType in get_args(annotation):
-        return Annotated[annotation, BeforeValidator(_none)]
+        return Annotated[annotation, OR_NONE]
     return annotation
-
-
-def _none(value):
-    return None if value == "none" else value
 
 
 def _plain(value):

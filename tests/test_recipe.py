@@ -13,6 +13,7 @@ from he2ihc_keras.recipe import (
     Recipe,
     parse_setting,
 )
+from he2ihc_keras.training import build_trainer
 from helpers import refusal
 
 GENERATORS, TRAINERS = map(", ".join, (models.generators(), trainers.names()))
@@ -84,6 +85,7 @@ def test_what_a_table_leaves_out_is_the_default():
 
 def test_toml_says_every_value_also_the_defaults():
     tables = tomllib.loads(unet().to_toml())
+    adam = {k: v for k, v in dict(Optimizer()).items() if v is not None}
     assert tables == {
         "name": "unet",
         "trainer": {"name": "supervised", "pyramid_weights": [1.0], "average": 0.0},
@@ -95,10 +97,18 @@ def test_toml_says_every_value_also_the_defaults():
                 "normalization": "none",
             }
         },
-        "optimizer": {"generator": dict(Optimizer())},
+        "optimizer": {"generator": adam},
         "data": dict(Data()),
         "fit": dict(Fit()),
     }
+
+
+def test_toml_says_a_limit_of_gradients_where_there_is_one():
+    limited = unet().override({"optimizer.generator.clip_norm": 0.5})
+    assert "clip_norm = 0.5" in limited.to_toml()
+    assert limited.override({"optimizer.generator.clip_norm": "none"}) == unet()
+    [(_, optimizer)] = build_trainer(limited, steps=1).optimizer.players.items()
+    assert optimizer.global_clipnorm == 0.5
 
 
 def test_network_is_built_with_its_options():
@@ -250,7 +260,7 @@ FIT = (
 )
 OPTIMIZER = ", ".join(
     f"optimizer.generator.{key}"
-    for key in ("learning_rate", "beta_1", "beta_2", "epsilon")
+    for key in ("learning_rate", "beta_1", "beta_2", "epsilon", "clip_norm")
 )
 NETWORK = (
     "networks.generator.name, networks.generator.filters, networks.generator.depth, "
@@ -524,6 +534,7 @@ NAN, INF = float("nan"), float("inf")
         ("optimizer.generator.beta_1", 1.0, "less than 1"),
         ("optimizer.generator.beta_2", -0.1, "at least 0"),
         ("optimizer.generator.epsilon", 0.0, "positive"),
+        ("optimizer.generator.clip_norm", 0.0, "positive"),
         ("trainer.average", 1.0, "less than 1"),
         ("trainer.pyramid_weights", [1.0, NAN], "finite"),
         ("trainer.pyramid_weights", [INF], "finite"),

@@ -1,12 +1,10 @@
 """The network of the diffusion bridge, and the sampler that stains with it."""
 
 import math
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
 import keras
 from keras import layers, ops
-from pydantic import Field
 
 from he2ihc_keras import brownian_bridge
 from he2ihc_keras.layers import (
@@ -20,9 +18,8 @@ from he2ihc_keras.layers import (
     seeded_dropout,
 )
 from he2ihc_keras.layers.size_check import check_size
-from he2ihc_keras.tables import PositiveInt, Rate
+from he2ihc_keras.tables import Counts, PositiveInt, Rate
 
-Multipliers = Annotated[Sequence[PositiveInt], Field(min_length=1)]
 Normalization = Literal["layer", "group"]
 # What the network is told of the last step, however many there are
 _LONGEST_TIME = 1000.0
@@ -32,7 +29,7 @@ def build(
     input_shape: tuple[int | None, int | None, int] = (None, None, 3),
     *,
     filters: PositiveInt = 64,
-    multipliers: Multipliers = (1, 2, 4, 4),
+    multipliers: Counts = (1, 2, 4, 4),
     blocks: PositiveInt = 1,
     dropout: Rate = 0.0,
     normalization: Normalization = "layer",

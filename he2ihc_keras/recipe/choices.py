@@ -12,6 +12,7 @@ _KINDS = {
     "generator": models.generators,
     "discriminator": models.discriminators,
     "reader": models.readers,
+    "denoiser": models.denoisers,
 }
 
 

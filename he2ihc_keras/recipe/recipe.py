@@ -146,7 +146,8 @@ class Recipe:
                 role: network.to_dict() for role, network in self.networks.items()
             },
             "optimizer": {
-                player: dict(adam) for player, adam in self.optimizer.items()
+                player: {k: v for k, v in adam if v is not None}
+                for player, adam in self.optimizer.items()
             },
         }
         if self.quick_start:

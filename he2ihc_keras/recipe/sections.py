@@ -5,7 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from he2ihc_keras.tables import NonNegativeInt, PositiveFloat, PositiveInt, Rate, Table
+from he2ihc_keras.tables import (
+    OR_NONE,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Rate,
+    Table,
+)
 
 
 class Optimizer(Table):
@@ -16,12 +23,15 @@ class Optimizer(Table):
         beta_1: Decay of the first moment.
         beta_2: Decay of the second moment.
         epsilon: Added to the root of the second moment.
+        clip_norm: The norm of all gradients of the player together, beyond which they
+            are scaled down to it; `None` for no limit.
     """
 
     learning_rate: PositiveFloat = 2e-4
     beta_1: Rate = 0.5
     beta_2: Rate = 0.999
     epsilon: PositiveFloat = 1e-8
+    clip_norm: Annotated[PositiveFloat | None, OR_NONE] = None
 
 
 class Fit(Table):

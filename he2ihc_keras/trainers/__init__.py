@@ -6,6 +6,7 @@ import inspect
 from he2ihc_keras.tables import unknown
 from he2ihc_keras.trainers.conditional_gan import ConditionalGAN
 from he2ihc_keras.trainers.cycle_gan import CycleGAN
+from he2ihc_keras.trainers.diffusion_bridge import DiffusionBridge
 from he2ihc_keras.trainers.held_out import HeldOut
 from he2ihc_keras.trainers.level_reader import LevelReader
 from he2ihc_keras.trainers.multi_generator_gan import MultiGeneratorGAN
@@ -21,6 +22,7 @@ __all__ = [
     "Batch",
     "ConditionalGAN",
     "CycleGAN",
+    "DiffusionBridge",
     "Generated",
     "HeldOut",
     "LevelReader",
@@ -43,6 +45,7 @@ _ENTRY_POINTS = "he2ihc_keras.trainers"
 _TRAINERS: dict[str, type[Trainer]] = {
     "conditional_gan": ConditionalGAN,
     "cycle_gan": CycleGAN,
+    "diffusion_bridge": DiffusionBridge,
     "level_reader": LevelReader,
     "multi_generator_gan": MultiGeneratorGAN,
     "supervised": Supervised,

@@ -269,7 +269,13 @@ def _optimizer(adam, fit, steps):
     schedule = ConstantThenLinear(
         adam.learning_rate, steps, fit.epochs - fit.decay_epochs, fit.decay_epochs
     )
-    return Adam(schedule, adam.beta_1, adam.beta_2, adam.epsilon)
+    return Adam(
+        schedule,
+        adam.beta_1,
+        adam.beta_2,
+        adam.epsilon,
+        global_clipnorm=adam.clip_norm,
+    )
 
 
 def _split(pairs):

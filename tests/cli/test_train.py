@@ -31,6 +31,7 @@ SMALL = {
     "pyramid_pix2pix": ["networks.generator.filters=4", "networks.generator.blocks=1"],
     "pix2pix": ["networks.generator.filters=4", "networks.generator.depth=5"],
     "unet": ["networks.generator.filters=4"],
+    "bridge": ["networks.denoiser.filters=4", "networks.denoiser.attention=false"],
 }
 
 
@@ -45,7 +46,8 @@ def ok(*arguments):
 
 
 def small(model):
-    settings = SMALL[model] + ["networks.discriminator.filters=4"] * (model != "unet")
+    judged = "discriminator" in zoo.recipe(model).networks
+    settings = SMALL[model] + ["networks.discriminator.filters=4"] * judged
     return [part for setting in settings for part in ("--set", setting)]
 
 

@@ -45,6 +45,13 @@ RECIPES = {
         "trainer": {"name": "level_reader"},
         "networks": {"reader": {"name": "her2_level", "filters": 4}},
     },
+    "bridge": {
+        "trainer": {"name": "diffusion_bridge", "average": 0.9, "steps": 2},
+        "networks": {
+            "denoiser": {"name": "bridge", "filters": 4, "multipliers": [1, 2]},
+        },
+        "optimizer": {"denoiser": {"clip_norm": 1.0}},
+    },
 }
 COMMON = {
     "name": "resumable",

@@ -17,6 +17,7 @@ from he2ihc_keras.training.checkpoints import load_checkpoint
 SCRIPT = Path(__file__).with_name("resumable_run.py")
 # 20 pairs: 12 to train on, so 6 steps an epoch and 18 in all.
 LAST = "step-00000018.npz"
+OTHERS = ("cycle", "l1", "level", "bridge")
 
 
 def start(verb, data, out, kind, **pipes):
@@ -70,10 +71,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(
     scope="module",
-    params=[
-        "gan",
-        *(pytest.param(k, marks=pytest.mark.slow) for k in ("cycle", "l1", "level")),
-    ],
+    params=["gan", *(pytest.param(k, marks=pytest.mark.slow) for k in OTHERS)],
 )
 def kind(request):
     return request.param

@@ -20,12 +20,14 @@ HEADINGS = [
 ]
 
 every_name = pytest.mark.parametrize("name", zoo.names())
-every_generator = pytest.mark.parametrize("name", models.generators())
+STAINING = (*models.generators(), *models.denoisers())
+every_generator = pytest.mark.parametrize("name", STAINING)
 
 
 @every_generator
 def test_generator_has_a_recipe_of_its_name(name):
-    assert zoo.recipe(name).networks["generator"].name == name
+    staining = next(iter(zoo.recipe(name).networks.values()))
+    assert staining.name == name
 
 
 @every_generator
@@ -40,6 +42,8 @@ def test_model_is_four_files_of_one_name(name):
 
 
 # Recipes
+
+BRIDGES = ("bridge", "bridge_i2sb", "bridge_bbdm")
 
 
 @every_name
@@ -95,6 +99,17 @@ def test_attn_pyramid_is_trained_as_in_the_report():
     assert (recipe.data.patch_size, recipe.data.fit) == (512, "resize")
     assert (recipe.fit.epochs, recipe.fit.decay_epochs) == (10, 0)
     assert recipe.optimizer["generator"].learning_rate == 2e-4
+
+
+def test_bridges_differ_as_their_authors_do():
+    label = {name: zoo.recipe(name).trainer.options for name in BRIDGES}
+    told = ("label", "error", "schedule", "noise")
+    assert [[label[name][key] for key in told] for name in BRIDGES] == [
+        ["ihc", "absolute", "i2sb", 0.3],
+        ["scaled", "squared", "i2sb", 0.3],
+        ["difference", "absolute", "bbdm", 1.0],
+    ]
+    assert len({str(zoo.recipe(name).networks) for name in BRIDGES}) == 1
 
 
 def test_unet_gan_is_the_unet_trained_as_pyramid_pix2pix():
