@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 # What the attributes of a trainer may say
-KINDS = ("generator", "discriminator")
+KINDS = ("generator", "discriminator", "denoiser")
 PREDICTIONS = ("image", "level")
 NEEDS = ("paired", "unpaired", "levels")
 

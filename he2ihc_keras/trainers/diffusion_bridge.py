@@ -89,7 +89,8 @@ class DiffusionBridge(Trainer):
 
     def losses_at_random(self, batch, images, training):
         """Mean |network(x_n, he, n) - label|, or its square."""
-        n, noise = self.random_steps(batch.ihc)
+        draw = self.random_steps if training else self.fixed_steps
+        n, noise = draw(batch.ihc)
         x = brownian_bridge.noised(self.bridge, n, batch.ihc, batch.he, noise)
         label = brownian_bridge.label(self.label, self.bridge, n, x, batch.ihc)
         time = bridge.time_of(ops.cast(n, "float32"), self.timesteps)
@@ -103,3 +104,10 @@ class DiffusionBridge(Trainer):
         shape = ops.shape(ihc)
         n = keras.random.randint(shape[:1], 0, self.timesteps, seed=self.draws)
         return n, keras.random.normal(shape, seed=self.draws)
+
+    def fixed_steps(self, ihc):
+        """The same ones in every validation: steps spread over the batch, and noise."""
+        shape = ops.shape(ihc)
+        share = (ops.cast(ops.arange(shape[0]), "float32") + 0.5) / shape[0]
+        n = ops.cast(self.timesteps * share, "int32")
+        return n, keras.random.normal(shape, seed=0)

@@ -66,11 +66,11 @@ class Generated:
 class Trainer(Engine, keras.Model):
     """Networks that learn together, by the algorithm that `step` writes down.
 
-    A subclass says which networks it has (`roles`, each of a kind: "generator" or
-    "discriminator"), who moves which of them (`players`), and writes `step` once, in
-    plain Keras; it then trains, validates and saves on TensorFlow, JAX and PyTorch,
-    through Keras's `compile`, `fit` and `evaluate`. Validation is the same `step` with
-    `training=False`, in which nobody moves. Calling the trainer stains.
+    A subclass says which networks it has (`roles`, each of a kind: "generator",
+    "discriminator" or "denoiser"), who moves which of them (`players`), and writes
+    `step` once, in plain Keras; it then trains, validates and saves on TensorFlow, JAX
+    and PyTorch, through Keras's `compile`, `fit` and `evaluate`. Validation is the same
+    `step` with `training=False`, in which nobody moves. Calling the trainer stains.
 
     Keyword-only arguments of its `__init__`, with annotation and default, are the keys
     of `[trainer]` in a recipe; with `**kwargs` handed on, `average` is one of them.

@@ -33,7 +33,7 @@ def test_loss_of_a_network_that_says_nothing_is_the_size_of_the_label(
     trainer = small(label=label, error=error)
     trainer.random_steps = lambda ihc: (N, ops.convert_to_tensor(NOISE))
     batch = Batch(*map(ops.convert_to_tensor, (HE, IHC)))
-    loss = trainer.losses_at_random(batch, None, False)["loss"]
+    loss = trainer.losses_at_random(batch, None, True)["loss"]
     x = brownian_bridge.noised(trainer.bridge, N, batch.ihc, batch.he, NOISE)
     said = brownian_bridge.label(label, trainer.bridge, N, x, batch.ihc)
     assert float(loss) == pytest.approx(size(to_numpy(said)).mean(), rel=1e-5)
@@ -56,6 +56,16 @@ def test_all_steps_are_drawn_alike():
     counts = np.bincount(to_numpy(n), minlength=10)
     assert np.abs(counts - 500).max() < 5 * np.sqrt(500)
     assert abs(to_numpy(noise).std() - 1) < 0.05
+
+
+def test_validation_is_at_the_same_steps_each_time_and_moves_no_draws():
+    trainer = small(timesteps=100)
+    before = to_numpy(trainer.draws.state)
+    batch = Batch(*map(ops.convert_to_tensor, (HE, IHC)))
+    losses = [trainer.losses_at_random(batch, None, False)["loss"] for _ in "ab"]
+    assert float(losses[0]) == float(losses[1])
+    assert to_numpy(trainer.fixed_steps(HE)[0]).tolist() == [25, 75]
+    np.testing.assert_array_equal(to_numpy(trainer.draws.state), before)
 
 
 def test_a_checkpoint_holds_the_state_of_the_draws():

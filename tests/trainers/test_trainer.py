@@ -304,7 +304,8 @@ def test_a_name_is_registered_once():
     [
         (
             {"roles": {"generator": "genrator"}},
-            "roles names 'genrator', which is none of: discriminator, generator.",
+            "roles names 'genrator', which is none of: denoiser, "
+            "discriminator, generator.",
         ),
         (
             {"players": {"generator": ("painter",)}},
