@@ -23,6 +23,12 @@ def small(**options):
     return trainer
 
 
+def on_device():
+    """A batch and noise for it."""
+    he, ihc, noise = map(ops.convert_to_tensor, (HE, IHC, NOISE))
+    return Batch(he, ihc), noise
+
+
 @pytest.mark.parametrize(
     ("label", "error", "size"),
     [("ihc", "absolute", np.abs), ("scaled", "squared", np.square)],
@@ -31,22 +37,22 @@ def test_loss_of_a_network_that_says_nothing_is_the_size_of_the_label(
     label, error, size
 ):
     trainer = small(label=label, error=error)
-    trainer.random_steps = lambda ihc: (N, ops.convert_to_tensor(NOISE))
-    batch = Batch(*map(ops.convert_to_tensor, (HE, IHC)))
+    batch, noise = on_device()
+    trainer.random_steps = lambda ihc: (N, noise)
     loss = trainer.losses_at_random(batch, None, True)["loss"]
-    x = brownian_bridge.noised(trainer.bridge, N, batch.ihc, batch.he, NOISE)
+    x = brownian_bridge.noised(trainer.bridge, N, batch.ihc, batch.he, noise)
     said = brownian_bridge.label(label, trainer.bridge, N, x, batch.ihc)
-    assert float(loss) == pytest.approx(size(to_numpy(said)).mean(), rel=1e-5)
+    assert to_numpy(loss) == pytest.approx(size(to_numpy(said)).mean(), rel=1e-5)
 
 
 def test_network_is_given_the_noised_image_the_he_and_the_time():
     trainer = small(timesteps=2000)
-    trainer.random_steps = lambda ihc: (N, ops.convert_to_tensor(NOISE))
+    batch, noise = on_device()
+    trainer.random_steps = lambda ihc: (N, noise)
     seen = []
-    trainer.denoiser = lambda inputs, training: seen.extend(inputs) or inputs[0]
-    batch = Batch(*map(ops.convert_to_tensor, (HE, IHC)))
+    trainer.denoiser.call = lambda x, **kwargs: seen.extend(x) or x[0]
     trainer.losses_at_random(batch, None, True)
-    expected = brownian_bridge.noised(trainer.bridge, N, batch.ihc, batch.he, NOISE)
+    expected = brownian_bridge.noised(trainer.bridge, N, batch.ihc, batch.he, noise)
     for actual, wanted in zip(seen, (expected, HE, N / 2), strict=True):
         np.testing.assert_allclose(to_numpy(actual), to_numpy(wanted), atol=1e-6)
 
@@ -61,9 +67,9 @@ def test_all_steps_are_drawn_alike():
 def test_validation_is_at_the_same_steps_each_time_and_moves_no_draws():
     trainer = small(timesteps=100)
     before = to_numpy(trainer.draws.state)
-    batch = Batch(*map(ops.convert_to_tensor, (HE, IHC)))
+    batch, _ = on_device()
     losses = [trainer.losses_at_random(batch, None, False)["loss"] for _ in "ab"]
-    assert float(losses[0]) == float(losses[1])
+    assert to_numpy(losses[0]) == to_numpy(losses[1])
     assert to_numpy(trainer.fixed_steps(HE)[0]).tolist() == [25, 75]
     np.testing.assert_array_equal(to_numpy(trainer.draws.state), before)
 
