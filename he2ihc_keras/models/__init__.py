@@ -21,31 +21,33 @@ from he2ihc_keras.models.precision import all_layers, as_float32
 from he2ihc_keras.tables import table_of, unknown
 
 __all__ = [
+    "KINDS",
     "all_layers",
     "as_float32",
     "build",
-    "denoisers",
-    "discriminators",
     "generators",
     "module",
     "names",
+    "of_kind",
     "options",
-    "readers",
     "stride",
 ]
 
-_GENERATORS = (attn_pyramid, cyclegan, mggan, pix2pix, pyramid_pix2pix, unet)
-_DISCRIMINATORS = (patchgan,)
-_READERS = (her2_level,)
-_DENOISERS = (bridge,)
+# What stains, what judges, what reads levels, and what a sampler stains with
+_MODULES = {
+    "generator": (attn_pyramid, cyclegan, mggan, pix2pix, pyramid_pix2pix, unet),
+    "discriminator": (patchgan,),
+    "reader": (her2_level,),
+    "denoiser": (bridge,),
+}
+KINDS = tuple(_MODULES)
 
 
 def _name(module):
     return module.__name__.rpartition(".")[-1]
 
 
-_MODULES = (*_GENERATORS, *_DISCRIMINATORS, *_READERS, *_DENOISERS)
-_BY_NAME = {_name(module): module for module in _MODULES}
+_BY_NAME = {_name(module): module for of in _MODULES.values() for module in of}
 
 
 def names() -> tuple[str, ...]:
@@ -53,24 +55,14 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_BY_NAME))
 
 
+def of_kind(kind: str) -> tuple[str, ...]:
+    """Names of the models of one of `KINDS`."""
+    return tuple(map(_name, _MODULES[kind]))
+
+
 def generators() -> tuple[str, ...]:
-    """Names of the models that stain."""
-    return tuple(map(_name, _GENERATORS))
-
-
-def discriminators() -> tuple[str, ...]:
-    """Names of the models that judge."""
-    return tuple(map(_name, _DISCRIMINATORS))
-
-
-def readers() -> tuple[str, ...]:
-    """Names of the models that read levels."""
-    return tuple(map(_name, _READERS))
-
-
-def denoisers() -> tuple[str, ...]:
-    """Names of the models that a sampler stains with, step by step."""
-    return tuple(map(_name, _DENOISERS))
+    """Names of the models that stain by themselves."""
+    return of_kind("generator")
 
 
 def build(name: str, **overrides) -> keras.Model:

@@ -8,13 +8,6 @@ from he2ihc_keras import models, trainers
 from he2ihc_keras.recipe.sections import Sections
 from he2ihc_keras.tables import read, table_of, unknown
 
-_KINDS = {
-    "generator": models.generators,
-    "discriminator": models.discriminators,
-    "reader": models.readers,
-    "denoiser": models.denoisers,
-}
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -65,7 +58,7 @@ def read_trainer(
 def read_network(sections: Sections, role: str, kind: str) -> Network:
     """The network of a role, which must be of a kind; "" is any."""
     table, where = sections.networks[role], f"networks.{role}"
-    known = _KINDS.get(kind, models.names)()
+    known = models.of_kind(kind) if kind else models.names()
     name = _name(table, where, known)
     if name in models.names() and name not in known:
         raise ValueError(

@@ -3,6 +3,7 @@
 import importlib.metadata
 import inspect
 
+from he2ihc_keras import models
 from he2ihc_keras.tables import unknown
 from he2ihc_keras.trainers.conditional_gan import ConditionalGAN
 from he2ihc_keras.trainers.cycle_gan import CycleGAN
@@ -37,7 +38,6 @@ __all__ = [
 ]
 
 # What the attributes of a trainer may say
-KINDS = ("generator", "discriminator", "denoiser")
 PREDICTIONS = ("image", "level")
 NEEDS = ("paired", "unpaired", "levels")
 
@@ -110,7 +110,7 @@ def _what_is_odd(trainer):
     roles, players = set(trainer.roles), trainer.players.values()
     moved = {role for roles_of_player in players for role in roles_of_player}
     checks = {
-        "roles": (set(trainer.roles.values()), KINDS),
+        "roles": (set(trainer.roles.values()), models.KINDS),
         "players": (moved, roles),
         "staining": ({trainer.staining}, roles),
         "predicts": ({trainer.predicts}, PREDICTIONS),

@@ -81,7 +81,9 @@ def test_build_by_name_is_the_modules_build():
 def test_options_are_the_arguments_of_build_with_their_defaults(name):
     options = models.options(name)
     assert next(iter(options)) == "input_shape"
-    assert options["filters"].default == (32 if name in models.readers() else 64)
+    assert options["filters"].default == (
+        32 if name in models.of_kind("reader") else 64
+    )
     assert options["filters"].annotation is PositiveInt
     assert all(x.default is not inspect.Parameter.empty for x in options.values())
 

@@ -10,7 +10,7 @@ import pytest
 from keras import layers, ops
 from numpy.testing import assert_allclose, assert_array_equal
 
-from he2ihc_keras import trainers
+from he2ihc_keras import models, trainers
 from he2ihc_keras.models import patchgan, unet
 from he2ihc_keras.trainers import ConditionalGAN, Supervised, Trainer
 from he2ihc_keras.trainers.trainer import keyword_only
@@ -304,8 +304,8 @@ def test_a_name_is_registered_once():
     [
         (
             {"roles": {"generator": "genrator"}},
-            "roles names 'genrator', which is none of: denoiser, "
-            "discriminator, generator.",
+            "roles names 'genrator', which is none of: "
+            f"{', '.join(sorted(models.KINDS))}.",
         ),
         (
             {"players": {"generator": ("painter",)}},

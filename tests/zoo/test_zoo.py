@@ -20,7 +20,7 @@ HEADINGS = [
 ]
 
 every_name = pytest.mark.parametrize("name", zoo.names())
-STAINING = (*models.generators(), *models.denoisers())
+STAINING = (*models.generators(), *models.of_kind("denoiser"))
 every_generator = pytest.mark.parametrize("name", STAINING)
 
 
