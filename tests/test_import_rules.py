@@ -11,12 +11,13 @@ from helpers import run_python, write_pairs
 ROOT = Path(__file__).parents[1]
 # A room may import from those to its left.
 ROOMS = (
-    *("tables", "layers", "losses", "brownian_bridge", "optimizers", "measures"),
+    *("files", "tables", "layers", "losses", "brownian_bridge", "optimizers"),
+    "measures",
     *("models", "data", "engine", "trainers", "recipe", "training", "inference"),
     *("scoring", "report", "export", "zoo", "cli"),
 )
 # Computation that runs on every Keras backend
-BACKEND_FREE = (*ROOMS[1:5], "models", "trainers")
+BACKEND_FREE = (*ROOMS[2:6], "models", "trainers")
 
 
 class Import(NamedTuple):

@@ -5,15 +5,15 @@ Files, the command line and metrics hold uint8 in [0, 255]; networks hold float3
 """
 
 import contextlib
-import os
 import threading
-import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from he2ihc_keras.files import whole_file
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
@@ -89,31 +89,6 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     with whole_file(path) as temporary:
         # Level 1 of 9: a tissue patch becomes 1 % larger and is written 3 times faster.
         Image.fromarray(image).save(temporary, format="PNG", compress_level=1)
-
-
-@contextlib.contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`, renamed to `path` if nothing goes wrong.
-
-    A reader, or a run that was killed, never meets half a file.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        yield temporary
-        _flush_to_disk(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _flush_to_disk(path: Path) -> None:
-    # Before the rename: a power cut then leaves the old file or the new one.
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from he2ihc_keras.data.images import read_image, whole_file
+from he2ihc_keras.data.images import read_image
+from he2ihc_keras.files import whole_file
 
 SPLITS = ("train", "val", "test")
 LEVELS = ("0", "1+", "2+", "3+")

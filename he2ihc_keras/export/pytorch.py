@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.export.recognize import cleaned, recognize
 from he2ihc_keras.export.state_dict import read_state_dict, some
+from he2ihc_keras.files import whole_file
 from he2ihc_keras.layers import InstanceNormalization
 from he2ihc_keras.recipe import Network
 

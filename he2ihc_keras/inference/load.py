@@ -6,10 +6,10 @@ import keras
 import numpy as np
 
 from he2ihc_keras import models, trainers
+from he2ihc_keras.files import Damaged, read_zip
 from he2ihc_keras.models import her2_level
 from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.training import RunFolder
-from he2ihc_keras.training.checkpoints import Damaged, read_zip
 
 
 def load_generator(path: Path | str) -> keras.Model:

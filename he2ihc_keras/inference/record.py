@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 import he2ihc_keras
-from he2ihc_keras.data.images import whole_file
+from he2ihc_keras.files import whole_file
 from he2ihc_keras.inference.load import model_file
 from he2ihc_keras.inference.modes import Modes
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import he2ihc_keras
-from he2ihc_keras.data.images import whole_file
+from he2ihc_keras.files import whole_file
 
 _EXTRA = ("matplotlib", "jinja2")
 

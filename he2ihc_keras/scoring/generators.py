@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from he2ihc_keras.data.images import to_float, to_uint8, whole_file
+from he2ihc_keras.data.images import to_float, to_uint8
+from he2ihc_keras.files import whole_file
 from he2ihc_keras.measures import psnr
 from he2ihc_keras.measures.deconvolution import stain_densities, white_point
 

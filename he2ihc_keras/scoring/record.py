@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 import he2ihc_keras
-from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.data.pairs import LEVELS, size_text
+from he2ihc_keras.files import whole_file
 from he2ihc_keras.measures import stains
 from he2ihc_keras.measures.deconvolution import RUIFROK_JOHNSTON, parse_stain_vectors
 from he2ihc_keras.scoring.baselines import TARGET_BLUR

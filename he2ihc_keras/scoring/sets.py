@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from he2ihc_keras.data.images import resize, whole_file
+from he2ihc_keras.data.images import resize
 from he2ihc_keras.data.pairs import Pair, read_stain
+from he2ihc_keras.files import whole_file
 from he2ihc_keras.measures.deconvolution import RUIFROK_JOHNSTON, StainVectors
 from he2ihc_keras.measures.sets import SetOfImages
 from he2ihc_keras.scoring.inception import FeatureDistances, feature_distances

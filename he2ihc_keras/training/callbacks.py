@@ -14,12 +14,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from he2ihc_keras.data.images import whole_file, write_image
+from he2ihc_keras.data.images import write_image
+from he2ihc_keras.files import Damaged, read_zip, whole_file
 from he2ihc_keras.models import as_float32
 from he2ihc_keras.training.checkpoints import (
-    Damaged,
     finite_arrays,
-    read_zip,
     restore,
     save_checkpoint,
     what_is_left,
@@ -310,14 +309,8 @@ def _is_damaged(path):
 
 
 def _save_model(network, path):
-    with whole_file(path) as temporary:
-        # Keras wants the ending; the model is renamed once more from there.
-        named = temporary.with_suffix(".keras")
-        try:
-            as_float32(network).save(named)
-            named.replace(temporary)
-        finally:
-            named.unlink(missing_ok=True)
+    with whole_file(path, ending=path.suffix) as temporary:
+        as_float32(network).save(temporary)
 
 
 class StopOnSignal(keras.callbacks.Callback):

@@ -1,38 +1,24 @@
 """Checkpoints from which training goes on as if it had never stopped."""
 
-import contextlib
-import io
 import json
 import re
-import struct
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from he2ihc_keras.data.images import whole_file
+from he2ihc_keras.files import (
+    Damaged,
+    naming_damage,
+    naming_disk_errors,
+    read_zip,
+    whole_file,
+)
 from he2ihc_keras.training.run_folder import RunFolder, refuse_other_backend
 
 _KEPT = 2
 _META = "meta"
-# What a damaged file raises once its bytes have been read.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    KeyError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-
-
-class Damaged(ValueError):
-    """A file that was read to its end and is torn, rotten or of other content."""
 
 
 @dataclass(frozen=True)
@@ -157,33 +143,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ValueError: If it cannot be read now.
     """
     content = read_zip(path)
-    with _naming_damage(path), np.load(content) as file:
+    with naming_damage(path), np.load(content) as file:
         arrays = {name: file[name] for name in file.files}
         meta = json.loads(str(arrays.pop(_META)))
         if len(arrays) != meta["variables"]:
             raise ValueError(f"{len(arrays)} variables of {meta['variables']} are left")
         told = {key: meta[key] for key in ("step", "history", "logs", "backend")}
         return Checkpoint(**told, arrays=arrays)
-
-
-def read_zip(path: Path) -> io.BytesIO:
-    """The content of a zip file whose checksums are all right.
-
-    First the bytes and then their meaning, as `zipfile` takes an error of the disk for
-    a damaged file.
-
-    Raises:
-        Damaged: If the file is torn, rotten or no zip file.
-        ValueError: If it cannot be read now, which says nothing of what it holds.
-    """
-    with _naming_disk_errors(path):
-        content = io.BytesIO(path.read_bytes())
-    with _naming_damage(path), zipfile.ZipFile(content) as file:
-        rotten = file.testzip()
-        if rotten is not None:
-            raise zipfile.BadZipFile(f"wrong checksum of {rotten}")
-    content.seek(0)
-    return content
 
 
 def last_checkpoint(run: RunFolder) -> tuple[Checkpoint | None, list[str]]:
@@ -204,7 +170,7 @@ def last_checkpoint(run: RunFolder) -> tuple[Checkpoint | None, list[str]]:
             return load_checkpoint(path), problems
         except Damaged as error:
             problems.append(str(error))
-            with _naming_disk_errors(path):
+            with naming_disk_errors(path):
                 path.replace(path.with_suffix(".torn"))
     torn = _paths(run.checkpoints, ".torn")
     if torn or run.model.exists():
@@ -240,28 +206,9 @@ def restore(trainer: keras.Model, checkpoint: Checkpoint) -> None:
 def _paths(folder, suffix=".npz"):
     """Checkpoints of a folder, newest first."""
     # Not `glob`, to which a folder that cannot be read is an empty one.
-    with _naming_disk_errors(folder):
+    with naming_disk_errors(folder):
         try:
             found = [path for path in folder.iterdir() if path.suffix == suffix]
         except FileNotFoundError:
             return []
     return sorted((p for p in found if p.name.startswith("step-")), reverse=True)
-
-
-@contextlib.contextmanager
-def _naming_disk_errors(path):
-    try:
-        yield
-    except OSError as error:
-        raise ValueError(
-            f"{path} cannot be read or moved now: {error.strerror or error}. Nothing "
-            "is lost: try again when it can be."
-        ) from error
-
-
-@contextlib.contextmanager
-def _naming_damage(path):
-    try:
-        yield
-    except _DAMAGE as error:
-        raise Damaged(f"{path} is damaged: {error}.") from error

@@ -10,8 +10,8 @@ import keras
 
 import he2ihc_keras
 from he2ihc_keras.data.digests import with_digests
-from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.data.pairs import Pair, read_pairs_csv, write_pairs_csv
+from he2ihc_keras.files import whole_file
 from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.training.lock import holder
 
@@ -88,7 +88,7 @@ class RunFolder:
         """What lies here and is not of a start that was killed before it was a run."""
         own = {self.pairs, self.versions, self.lock, holder(self.lock)}
         files = sorted(self.path.iterdir()) if self.path.exists() else []
-        return [f for f in files if f not in own and not f.match(".*.tmp")]
+        return [f for f in files if f not in own and not f.match(".*.tmp*")]
 
     def has_checkpoints(self) -> bool:
         """Whether there is something to go on from."""
@@ -124,7 +124,7 @@ class RunFolder:
 
     def remove_leftovers(self) -> None:
         """Removes the unfinished files of a run that was killed while it wrote."""
-        for pattern in (".*.tmp", ".*.keras", "checkpoints/.*.tmp", "samples/.*.tmp"):
+        for pattern in (".*.tmp*", "checkpoints/.*.tmp", "samples/.*.tmp"):
             for leftover in self.path.glob(pattern):
                 leftover.unlink()
 

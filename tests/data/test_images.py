@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from he2ihc_keras.data import images
+from he2ihc_keras.files import whole_file
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -275,7 +276,7 @@ def test_image_is_written_under_a_png_name_only(tmp_path):
 
 def test_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path):
     (tmp_path / "scores.csv").write_text("old")
-    with pytest.raises(RuntimeError), images.whole_file(tmp_path / "scores.csv") as new:
+    with pytest.raises(RuntimeError), whole_file(tmp_path / "scores.csv") as new:
         new.write_text("half")
         raise RuntimeError
     assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.data.pairs import LEVELS, Pair, read_pair
+from he2ihc_keras.files import whole_file
 from he2ihc_keras.measures import StainMeasures, measure_stains
 from he2ihc_keras.scoring.images import Generated, Ruler, views
 from he2ihc_keras.scoring.levels.amounts import best_thresholds, cut

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.data.pairs import LEVELS
+from he2ihc_keras.files import whole_file
 from he2ihc_keras.scoring.levels.readings import (
     AGREEMENT,
     METHODS,

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from he2ihc_keras.data.images import whole_file
 from he2ihc_keras.data.pairs import LEVELS
+from he2ihc_keras.files import whole_file
 from he2ihc_keras.scoring import statistics
 from he2ihc_keras.scoring.levels.readings import HUMAN, ReadImage, Readings
 from he2ihc_keras.scoring.scores import GENERATED, REAL
