@@ -158,7 +158,7 @@ def test_predict_mixes_no_modes_in_a_folder(small_generator, he, monkeypatch):
     out = he.with_name("out")
     ok("predict", small_generator, he, "--out", out)
     image = (out / "he.png").read_bytes()
-    monkeypatch.setattr(inference, "load_generator", None)  # refused before that
+    monkeypatch.setattr(inference, "with_modes", None)  # refused before that
     result = run_command(
         "predict", small_generator, he, "--out", out, "--dropout", "on"
     )

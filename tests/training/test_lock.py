@@ -6,17 +6,17 @@ import sys
 
 import pytest
 
-from he2ihc_keras.training import RunFolder
+from he2ihc_keras.training import RunFolder, lock
 from he2ihc_keras.training.lock import holder, locked
 from helpers import refusal
 
+# Without the package, which would load Keras
 HOLD = """
-import pathlib, sys
+import pathlib, runpy, sys
 
-from he2ihc_keras.training.lock import locked
-
+locked = runpy.run_path(sys.argv[1])["locked"]
 try:
-    with locked(pathlib.Path(sys.argv[1])):
+    with locked(pathlib.Path(sys.argv[2])):
         print("taken", flush=True)
         sys.stdin.read()
 except ValueError as error:
@@ -32,7 +32,8 @@ def take(run):
 def other_process(run):
     """A process that takes the lock, or is refused, and what it says."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([sys.executable, "-c", HOLD, run.lock], **pipes)
+    command = [sys.executable, "-c", HOLD, lock.__file__, run.lock]
+    process = subprocess.Popen(command, **pipes)
     return process, process.stdout.readline().strip()
 
 
