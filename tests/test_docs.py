@@ -25,6 +25,7 @@ STUDIES = {  # train one network after the other
         *("--steps", "2", "--seeds", "1", "--size", "32", "--filters", "2"),
     ],
     "report_table.py": ["--quick", "--seeds", "2", "--out", "{out}/table"],
+    "unet_settings.py": ["--quick", "--out", "{out}/settings"],
 }
 
 
