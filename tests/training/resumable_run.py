@@ -36,6 +36,18 @@ RECIPES = {
             },
         },
     },
+    "generators": {
+        "trainer": {"name": "multi_generator_gan", "pyramid_weights": [25.0]},
+        "networks": {
+            "generator": {
+                "name": "mggan",
+                "filters": 4,
+                "blocks": 1,
+                "generators": 2,
+            },
+            "discriminator": {"name": "patchgan", "filters": 4, "classes": 2},
+        },
+    },
     "l1": {
         "trainer": {"name": "supervised"},
         "networks": {"generator": {"name": "unet", "filters": 4}},
