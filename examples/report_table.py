@@ -50,7 +50,7 @@ BASELINES = {
     scoring.BLURRED_TARGET: "blurred real",
 }
 REPORTED = {"psnr": "PSNR (dB)", "ssim": "SSIM"}
-ALSO = {"dab_error": "DAB error", "dab_correlation": "DAB r", "sharpness": "sharpness"}
+ALSO = {"dab_error": "DAB error", "dab_correlation": "DAB r", "sharpness": "sharp"}
 MEASURES = [scoring.MEASURES[name] for name in (*REPORTED, *ALSO)]
 
 
@@ -60,6 +60,7 @@ def main():
     parser.add_argument("--size", type=int, default=128, help="of --data, by resizing")
     parser.add_argument("--out", type=Path, default=Path("runs/report_table"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--systems", nargs="+", choices=NETWORKS, default=[*NETWORKS])
     parser.add_argument("--epochs", type=int, default=20, help="half of them decaying")
     parser.add_argument("--published", action="store_true", help="networks in full")
     parser.add_argument("--quick", action="store_true", help="seconds; means nothing")
@@ -71,8 +72,8 @@ def main():
 
     pairs = find_pairs(options)
     readers = train_reader(options, pairs)
-    scores = {name: [] for name in NETWORKS}
-    runs = [(name, seed) for seed in range(options.seeds) for name in NETWORKS]
+    scores = {name: [] for name in options.systems}
+    runs = [(name, seed) for seed in range(options.seeds) for name in scores]
     for name, seed in track(runs, "Training and scoring"):
         run = training.RunFolder(options.out / f"{name}-seed{seed}")
         scores[name].append(
@@ -80,7 +81,7 @@ def main():
         )
     console = Console(highlight=False)
     console.print(table(scores, REPORTED), "", table(scores, ALSO), "", sep="\n")
-    console.print(of_systems(scores, options), "", *attention(scores), sep="\n")
+    console.print(of_systems(scores), "", *attention(scores), sep="\n")
     if options.quick:
         print("One epoch of tiny networks: the numbers mean nothing.")
 
@@ -118,7 +119,8 @@ def train_reader(options, pairs):
     size = {"data.fit": "resize", "data.patch_size": options.size}
     own = zoo.recipe(READER).quick().override(size if options.data else {})
     if options.quick:
-        own = own.override({"fit.epochs": 1, "fit.decay_epochs": 0})
+        tiny = {"fit.epochs": 1, "fit.decay_epochs": 0, "fit.batch_size": 4}
+        own = own.override(tiny)
     bring_to_its_end(run, own, pairs)
     return levels.Readers.load(run.path)
 
@@ -165,11 +167,11 @@ def kappas(readings):
 
 def table(runs, measures):
     """Means and intervals of some measures: networks, and what needs none."""
-    scores = {name: [s for s, _ in runs[name]] for name in NETWORKS}
-    first = scores["unet"]
+    scores = {name: [s for s, _ in of_name] for name, of_name in runs.items()}
+    first = next(iter(scores.values()))
     grid = grid_of("", *measures.values())
-    for name, label in NETWORKS.items():
-        grid.add_row(label, *means(scores[name], scoring.GENERATED, measures))
+    for name, own in scores.items():
+        grid.add_row(NETWORKS[name], *means(own, scoring.GENERATED, measures))
     for method, label in BASELINES.items():
         grid.add_row(label, *means(first, method, measures))
     grid.caption = (
@@ -184,21 +186,24 @@ def means(runs, method, measures):
         if measure.name in measures:
             of_runs = [run.values(measure.name, method) for run in runs]
             values = np.mean(of_runs, axis=0)
-            yield mean_interval(values, runs[0].slides).text(measure.form)
+            text = mean_interval(values, runs[0].slides).text(measure.form)
+            # For 80 columns
+            yield text.partition(" ")[0] if measure.name == "sharpness" else text
 
 
-def of_systems(runs, options):
+def of_systems(runs):
     """The level that the images say, and what a system costs."""
     grid = grid_of("", "level, kappa", "each seed", "training", "weights")
-    for name, label in NETWORKS.items():
-        facts = [facts for _, facts in runs[name]]
+    for name, own in runs.items():
+        facts = [facts for _, facts in own]
         grid.add_row(
-            label,
+            NETWORKS[name],
             *of_seeds([fact["kappa"][scoring.GENERATED] for fact in facts]),
             seconds_in_words([fact["seconds"] for fact in facts]),
             f"{facts[0]['weights']:,}",
         )
-    kappa = runs["unet"][0][1]["kappa"]
+    _, facts = next(iter(runs.values()))[0]
+    kappa = facts["kappa"]
     for method, label in {scoring.REAL: "real IHC", **BASELINES}.items():
         grid.add_row(label, f"{kappa[method]:.2f}", "", "", "")
     grid.caption = (
@@ -219,6 +224,8 @@ def seconds_in_words(seconds):
 
 def attention(scores):
     """Gain of attention, image by image and seed by seed, and what it amounts to."""
+    if not {"pyramid_pix2pix", "attn_pyramid"} <= scores.keys():
+        return
     grid = grid_of("gain", "mean", "over seeds", "over images", "each seed")
     grid.caption = "Above 0 it is better.\n95 %: t over seeds, bootstrap over images."
     yield grid
@@ -231,7 +238,9 @@ def attention(scores):
         each = gains.mean(axis=1)
         bounds = stats.ttest_1samp(each, 0).confidence_interval()
         over_seeds = Interval(each.mean(), *bounds)
-        over_images = mean_interval(gains.mean(axis=0), scores["unet"][0][0].slides)
+        over_images = mean_interval(
+            gains.mean(axis=0), scores["attn_pyramid"][0][0].slides
+        )
         grid.add_row(
             measure.title,
             *over_seeds.text(measure.form).split(" ", 1),

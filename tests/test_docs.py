@@ -24,7 +24,10 @@ STUDIES = {  # train one network after the other
     "black_unet.py": [
         *("--steps", "2", "--seeds", "1", "--size", "32", "--filters", "2"),
     ],
-    "report_table.py": ["--quick", "--seeds", "2", "--out", "{out}/table"],
+    "report_table.py": [
+        *("--quick", "--seeds", "2", "--out", "{out}/table"),
+        *("--systems", "unet", "pyramid_pix2pix", "attn_pyramid"),
+    ],
     "unet_settings.py": ["--quick", "--out", "{out}/settings"],
 }
 

@@ -102,11 +102,10 @@ def test_run_killed_inside_an_epoch_resumes_bit_for_bit(
 
 @pytest.mark.slow
 @of_the_gan
-@pytest.mark.parametrize("step", [1, 6, 17])
-def test_run_killed_at_any_step_resumes_bit_for_bit(
-    data, kind, uninterrupted, tmp_path, step
+def test_run_killed_at_the_end_of_an_epoch_resumes_bit_for_bit(
+    data, kind, uninterrupted, tmp_path
 ):
-    stop_after(step, signal.SIGKILL, data, tmp_path, kind)
+    stop_after(6, signal.SIGKILL, data, tmp_path, kind)
     finish("resume", data, tmp_path, kind)
     assert_same_run(tmp_path, uninterrupted)
 
