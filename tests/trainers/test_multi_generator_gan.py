@@ -7,7 +7,6 @@ from he2ihc_keras.models import mggan, patchgan, pyramid_pix2pix
 from he2ihc_keras.trainers import ConditionalGAN, MultiGeneratorGAN
 from helpers import random_images, refusal, to_numpy
 
-pytestmark = pytest.mark.backends
 HE, IHC = random_images(2, (2, 24, 32))
 
 
@@ -30,6 +29,7 @@ def small(generators=2, diversity=0.5, **options):
     )
 
 
+@pytest.mark.backends
 def test_losses_are_the_sums_that_the_docstring_says():
     gan = small()
     ihc, gate, *images = map(to_numpy, mggan.parts(gan.generator)(HE, training=False))

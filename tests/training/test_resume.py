@@ -122,6 +122,7 @@ def test_run_killed_before_its_first_checkpoint_starts_anew(
     assert_same_run(tmp_path, uninterrupted)
 
 
+@pytest.mark.slow
 @of_the_gan
 def test_torn_checkpoint_is_told_and_the_one_before_it_used(
     data, kind, uninterrupted, tmp_path
