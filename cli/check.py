@@ -20,6 +20,7 @@ def check(data, patch_size, unpaired):
     \b
     Example:
       he2ihc-keras check BCI_dataset --patch-size 512
+      he2ihc-keras check UNPAIRED --unpaired
     """
     from he2ihc_keras.data import inspect
 

@@ -23,7 +23,7 @@ from he2ihc_keras.cli import console as consoles
 @click.option(
     "--independent-he",
     is_flag=True,
-    help="Cells look alike at every level: only the IHC tells it.",
+    help="Cells look alike at every level: the H&E does not tell it.",
 )
 def phantom(folder, pairs, size, seed, independent_he):
     """Make synthetic H&E / IHC pairs in FOLDER, in BCI layout.

@@ -43,7 +43,7 @@ from he2ihc_keras.cli.backends import backend_option, start_keras
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Of --dropout on: with the pixels, it says what each image loses. Of a "
+    help="Of --dropout on: with the pixels, it says which units each image loses. Of a "
     "diffusion model: with the places of the pixels, what it draws.",
 )
 @click.option(
@@ -77,7 +77,7 @@ def predict(run, inputs, out, reverse, spread, **options):
 
     A diffusion model draws an image: in one step the mean of what may be, in more steps
     one that may be. --samples 8 gives the mean of eight, and --spread their standard
-    deviation at each pixel in gray, 4 gray values for each one of it (255: 64 or more).
+    deviation at each pixel in gray, gray value = 4 x deviation, at most 255.
 
     An image that cannot be read does not stop the others; it is listed at the end, and
     the exit code is 1.

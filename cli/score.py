@@ -181,7 +181,11 @@ def _score_levels(run, out, options, how, console):
 
 def _score_images(run, out, options, how, console):
     from he2ihc_keras import inference, scoring
-    from he2ihc_keras.scoring.generators import Generators
+    from he2ihc_keras.scoring.generators import (
+        Generators,
+        generators_beside,
+        write_generators,
+    )
 
     reading = _reading(options)
     modes = inference.Modes(
@@ -210,6 +214,8 @@ def _score_images(run, out, options, how, console):
     source["backend"] = chosen()
     if options.get("data"):
         source["data"] = str(options["data"].resolve())
+    if generators is not None and out is not None:
+        write_generators(generators_beside(out), generators.scores())
     _show(scores, out, source, options, console)
     if generators is not None:
         _show_generators(generators.scores(), out, console)
@@ -223,9 +229,7 @@ def _show_generators(scores, out, console):
     console.print(generators.generators_table(scores))
     click.echo(generators.NOTE)
     if out is not None:
-        path = out.with_name(generators.FILE)
-        generators.write_generators(path, scores)
-        click.echo(f"Generators: {path}")
+        click.echo(f"Generators: {generators.generators_beside(out)}")
 
 
 # How a run is scored, by what it predicts
@@ -376,11 +380,13 @@ def _show(scores, out, source, options, console):
     from he2ihc_keras import scoring
 
     levels = options.get("levels", True)
+    # First: who reads the tables may not want all of them (`| head`).
+    if out is not None:
+        scoring.write_scores(out, scores, source)
     console.print(scoring.table(scores, levels=levels))
     console.print(scoring.stain_table(scores, levels=levels))
     click.echo(scoring.verdict(scores))
     if out is not None:
-        scoring.write_scores(out, scores, source)
         click.echo(f"Each image: {out}; how it was scored: {out.with_suffix('.json')}")
 
 

@@ -21,12 +21,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_xdist_auto_num_workers(config):
-    """One more than cores, as some wait for processes of their own; 4 at most.
-
-    None for files given by name.
-    """
+    """A core each, 4 at most as each loads TensorFlow; none for files given by name."""
     is_named = any(".py" in argument for argument in config.args)
-    return 0 if is_named else min(os.cpu_count() + 1, 4)
+    return 0 if is_named else min(os.cpu_count(), 4)
 
 
 def pytest_ignore_collect(collection_path):

@@ -224,6 +224,14 @@ def _without_partner(
             f"{partner_folder}, for their {partner_stain} partners, holds none. "
             f"Add the partners, or remove {folder}."
         ]
+    if images and images.keys().isdisjoint(partners):
+        folder = next(iter(images.values())).parent
+        return [
+            f"None of the {_counted(len(images), f'{stain} image')} in {folder} has "
+            f"its {partner_stain} partner, of the same name, in {partner_folder}. "
+            "Rename them. CycleGAN needs no partners: `he2ihc-keras check DATA "
+            "--unpaired`, `train cyclegan`."
+        ]
     return [
         f"{images[name]} has no {partner_stain} partner in {partner_folder}. "
         "Add it, or remove the image."

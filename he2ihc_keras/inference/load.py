@@ -30,7 +30,17 @@ def load_generator(path: Path | str) -> keras.Model:
             f"{path} does not stain: it was trained to predict the {predicts(path)}. "
             "Give it to `he2ihc-keras score ... --level`."
         )
-    return _load(path, models.stride)
+    return _load(path, _check_stains)
+
+
+def _check_stains(model):
+    models.stride(model)
+    if len(model.inputs) > 1:
+        names = ", ".join(tensor.name for tensor in model.inputs)
+        raise ValueError(
+            f"Model {model.name!r} takes {names}: it does not stain by itself. Of a "
+            "bridge, give the run folder, or save `models.bridge.stainer(network)`."
+        )
 
 
 def load_reader(path: Path | str) -> keras.Model:

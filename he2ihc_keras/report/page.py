@@ -103,7 +103,7 @@ def write_report(
 
 def _generators(scores):
     """Headings and rows of the table of generators; `None` where there is one alone."""
-    rows = generators.read_generators(scores.with_name(generators.FILE))
+    rows = generators.read_generators(generators.generators_beside(scores))
     return rows and (generators.HEADINGS, list(map(generators.cells, rows)))
 
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from he2ihc_keras.scoring.images import Generated, Ruler
 
-FILE = "generators.csv"
-
 
 @dataclass(frozen=True)
 class GeneratorScore:
@@ -136,11 +134,10 @@ HEADINGS = (
     *("generator", "weight", "DAB OD", "haematoxylin OD"),
     *("PSNR without it", "DAB error without it"),
 )
-NOTE = (
-    "Generators: mean weight of the gate; density of the real IHC under that weight; "
-    "what PSNR and DAB error change by when a generator is taken out and the others "
-    "are brought to a sum of 1."
-)
+NOTE = """\
+Generators: mean weight of the gate; density of the real IHC under that weight;
+what PSNR and DAB error change by when a generator is taken out and the others
+are brought to a sum of 1."""
 
 
 def cells(score: GeneratorScore) -> tuple[str, ...]:
@@ -153,6 +150,11 @@ def cells(score: GeneratorScore) -> tuple[str, ...]:
         f"{-score.psnr_loss:+.2f} dB",
         f"{score.dab_error_gain:+.3f}",
     )
+
+
+def generators_beside(scores: Path) -> Path:
+    """Where the rows of a `scores.csv` stand: `scores.generators.csv`."""
+    return Path(scores).with_suffix(".generators.csv")
 
 
 def write_generators(path: Path, scores: Sequence[GeneratorScore]) -> None:

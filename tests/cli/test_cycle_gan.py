@@ -125,4 +125,5 @@ def test_check_takes_images_without_partners_if_told(images):
 def test_trainer_of_pairs_refuses_images_without_partners(images, tmp_path):
     arguments = ("--data", images, "--out", tmp_path, "--set", "trainer.aligned=true")
     result = run_command("train", "cyclegan", *arguments, *OPTIONS)
-    assert "has no IHC partner in" in result.output
+    assert "None of the 3 H&E images in" in result.output
+    assert "CycleGAN needs no partners" in result.output

@@ -561,7 +561,12 @@ def test_images_without_partners_stand_alone_if_that_is_asked_for(tmp_path):
     # A split whose names all stand in both folders is of pairs.
     [pair] = [pair for pair in found if pair.split == "val"]
     assert pair.is_whole
-    assert "5 problems" in message(data.find_pairs, tmp_path)
+    problems = message(data.find_pairs, tmp_path)
+    assert problems.count("CycleGAN needs no partners: ") == 2  # of each stain
+    assert (
+        f"None of the 2 H&E images in {tmp_path / 'trainA'} has its IHC partner, of "
+        f"the same name, in {tmp_path / 'trainB'}. Rename them."
+    ) in problems
 
 
 def test_of_images_that_stand_alone_the_same_share_of_each_is_cut(tmp_path):

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+from he2ihc_keras import models
 from he2ihc_keras.inference import load_generator, load_recipe
 from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.training import RunFolder
@@ -152,6 +153,15 @@ def test_model_of_others_is_refused(tmp_path):
     assert refusal(load_generator, path) == (
         "Model 'foreign' has no `SizeCheck` layer, so its stride is unknown. "
         "Expected a generator built by `he2ihc_keras.models.build`."
+    )
+
+
+def test_network_of_a_bridge_does_not_stain_by_itself(tmp_path):
+    network = models.build("bridge", filters=4, multipliers=[1, 2], attention=False)
+    network.save(tmp_path / "bridge.keras")
+    assert refusal(load_generator, tmp_path / "bridge.keras") == (
+        "Model 'bridge' takes x, he, time: it does not stain by itself. Of a bridge, "
+        "give the run folder, or save `models.bridge.stainer(network)`."
     )
 
 
