@@ -168,8 +168,8 @@ def read_answers(
         slides: Where the slide of an image is told; MIST's names are known.
 
     Raises:
-        ValueError: If the two are not of one sheet, or an answer cannot be read, with
-            its line.
+        ValueError: If the two are not of one sheet, if nothing was filled in, or an
+            answer cannot be read, with its line.
     """
     patches: dict[str, dict[str, int]] = {}
     levels: dict[str, str | None] = {}
@@ -184,7 +184,13 @@ def read_answers(
             confidence[what].append(_confidence(answers, answer))
     images = tuple(ReadImage(n, levels[n], {HUMAN: r}) for n, r in patches.items())
     of_each, told_by = (slides or SlideSource()).of([i.name for i in images])
-    blank = sum(level < 0 for read in patches.values() for level in read.values())
+    read = [level for of_patch in patches.values() for level in of_patch.values()]
+    blank = sum(level < 0 for level in read)
+    if blank == len(read) and not any(called_real.values()):
+        raise ValueError(
+            f"{answers} is empty: none of its {len(read)} images has a level, or says "
+            "whether it is real. Fill it in, or save what was ticked on the page."
+        )
     readings = Readings(images, None, of_each, told_by)
     return Answers(readings, blank, called_real, confidence)
 

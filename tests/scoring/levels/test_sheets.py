@@ -104,9 +104,12 @@ def test_what_is_left_empty_is_left_out(sheet):
     assert answers_in_words(found).startswith("6 images have no level, and are left")
 
 
-def test_a_sheet_that_nobody_filled_in_says_nothing(sheet):
+def test_a_sheet_that_nobody_filled_in_is_refused(sheet):
     answers, key, _ = sheet
-    assert "kappa –." in answers_in_words(read_answers(answers, key))
+    assert refusal(read_answers, answers, key) == (
+        f"{answers} is empty: none of its 24 images has a level, or says whether it is "
+        "real. Fill it in, or save what was ticked on the page."
+    )
 
 
 @pytest.mark.parametrize(
