@@ -37,7 +37,7 @@ def test_pairs_too_small_for_a_patch_are_refused_before_the_run_begins(tmp_path,
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_image_lost_in_training_costs_no_step(tmp_path, monkeypatch, split):
     pairs = write_pairs(tmp_path, 2) + write_pairs(tmp_path, 2, split="val")
-    recipe = RECIPE.override({"fit.epochs": 12})
+    recipe = RECIPE.override({"fit.epochs": 9})
     whole = training.fit(recipe, pairs, tmp_path / "whole")
     lost = next(pair.he for pair in pairs if pair.split == split)
     content, validate = lost.read_bytes(), Validate.on_epoch_end
