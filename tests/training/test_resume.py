@@ -17,7 +17,7 @@ from he2ihc_keras.training.checkpoints import load_checkpoint
 SCRIPT = Path(__file__).with_name("resumable_run.py")
 # 20 pairs: 12 to train on, so 6 steps an epoch and 18 in all.
 LAST = "step-00000018.npz"
-OTHERS = ("cycle", "generators", "l1", "level", "bridge")
+OTHERS = ("cycle", "generators", "level", "bridge")
 
 
 def start(verb, data, out, kind, **pipes):

@@ -13,7 +13,8 @@ def test_real_ihc_tells_the_level_and_its_independent_he_does_not(tmp_path):
     data.write_phantom(tmp_path / "pairs", 120, size=128, independent_he=True)
     pairs = data.find_pairs(tmp_path / "pairs")
     for stain in ("ihc", "he"):
-        recipe = zoo.recipe("her2_level").quick().override({"trainer.stain": stain})
+        quick = zoo.recipe("her2_level").quick().with_epochs(30)
+        recipe = quick.override({"trainer.stain": stain})
         training.fit(recipe, pairs, tmp_path / stain)
     _, found = levels.read_run(tmp_path / "ihc", beside=[tmp_path / "he"])
     kappa = {
