@@ -105,5 +105,13 @@ def test_level_sheet_and_agree_go_together(folder, tmp_path):
     key = tmp_path / "sheet-key.csv"
     assert f"Then: he2ihc-keras level agree {out / 'sheet.csv'} {key}" in said
     assert {row["level"] for row in rows(key)} == {*LEVELS}
-    said = ok("level", "agree", out / "sheet.csv", key)
-    assert "8 images have no level, and are left out." in said
+    answers = out / "sheet.csv"
+    refused = run_command("level", "agree", answers, key)
+    assert f"Error: {answers} is empty: none of its 8 images has" in refused.output
+    header, first, *others = answers.read_text().splitlines()
+    place = header.split(",").index("level")
+    filled = first.split(",")
+    filled[place] = "2+"
+    answers.write_text("\n".join([header, ",".join(filled), *others]) + "\n")
+    said = ok("level", "agree", answers, key)
+    assert "7 images have no level, and are left out." in said
