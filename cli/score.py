@@ -1,5 +1,6 @@
 """he2ihc-keras score."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -181,30 +182,28 @@ def _score_levels(run, out, options, how, console):
 
 def _score_images(run, out, options, how, console):
     from he2ihc_keras import inference, scoring
-    from he2ihc_keras.scoring.generators import (
-        Generators,
-        generators_beside,
-        write_generators,
-    )
+    from he2ihc_keras.scoring.generators import Generators
 
     reading = _reading(options)
+    generator = inference.load_generator(run)
     modes = inference.Modes(
         options.get("statistics") or "running",
         options.get("dropout") == "on",
         options.get("seed") or 0,
         options.get("steps"),
         options.get("samples"),
-    ).of(inference.load_generator(run))
+    ).of(generator)
+    loaded = {"generator": generator, "modes": modes}
     if not scoring.has_held_out_pairs(run, options.get("data")):
-        return _score_sets(run, modes, how["vectors"], out, options, console)
+        return _score_sets(run, loaded, how["vectors"], out, options, console)
     _refuse(("features",), options, _FROM_DATA)
-    generators = Generators.load(run)
+    generators = Generators.of(generator)
     looks = [look for look in (reading, generators) if look is not None]
     with consoles.bar("Staining and scoring") as advance:
         what, scores = scoring.score_run(
             run,
             options.get("data"),
-            modes=modes,
+            **loaded,
             see=lambda image, ruler: [look(image, ruler) for look in looks],
             progress=lambda doing, done, total: advance(done, total),
             **how,
@@ -214,22 +213,22 @@ def _score_images(run, out, options, how, console):
     source["backend"] = chosen()
     if options.get("data"):
         source["data"] = str(options["data"].resolve())
-    if generators is not None and out is not None:
-        write_generators(generators_beside(out), generators.scores())
+    if reading is not None:
+        source["levels"] = True
+    if generators is not None:
+        source["generators"] = [asdict(row) for row in generators.scores()]
     _show(scores, out, source, options, console)
     if generators is not None:
-        _show_generators(generators.scores(), out, console)
+        _show_generators(generators.scores(), console)
     if reading is not None:
         _show_levels(reading.readings(how["slides"]), out, console)
 
 
-def _show_generators(scores, out, console):
+def _show_generators(scores, console):
     from he2ihc_keras.scoring import generators
 
     console.print(generators.generators_table(scores))
     click.echo(generators.NOTE)
-    if out is not None:
-        click.echo(f"Generators: {generators.generators_beside(out)}")
 
 
 # How a run is scored, by what it predicts
@@ -258,17 +257,18 @@ def _reading(options):
 def _show_levels(readings, out, console):
     from he2ihc_keras.scoring import levels
 
+    if out is not None:
+        path = levels.levels_beside(out)
+        levels.write_levels(path, readings)
     for table in levels.level_tables(readings):
         console.print(table)
     for line in (*levels.level_notes(readings), levels.level_verdict(readings)):
         click.echo(line)
     if out is not None:
-        path = levels.levels_beside(out)
-        levels.write_levels(path, readings)
         click.echo(f"Levels: {path}; who read them: {path.with_suffix('.json')}")
 
 
-def _score_sets(run, modes, vectors, out, options, console):
+def _score_sets(run, loaded, vectors, out, options, console):
     from he2ihc_keras import scoring
     from he2ihc_keras.scoring.sets import NO_PAIRS
 
@@ -276,19 +276,17 @@ def _score_sets(run, modes, vectors, out, options, console):
         what, scores = scoring.score_sets(
             run,
             options.get("data"),
-            modes=modes,
+            **loaded,
             vectors=vectors,
             features=options.get("features"),
             progress=lambda doing, done, total: advance(done, total),
         )
+    written = scores.write(out) if out is not None else None
     console.print(f"\n{NO_PAIRS}\n{what}", markup=False, soft_wrap=True)
     console.print(scores.table())
     click.echo(scores.in_words())
-    if out is not None:
-        # Not the name of scores of pairs, which `compare` and `report` read
-        out = out.with_name(f"set_{out.name}")
-        scores.write(out)
-        click.echo(f"Each image: {out}")
+    if written is not None:
+        click.echo(f"Each image: {written}")
 
 
 def _score_folders(folders, out, options, console):
@@ -309,6 +307,8 @@ def _score_folders(folders, out, options, console):
     source = {**folders.as_source(), "scored": what}
     if features:
         source["features"] = features._asdict()
+    if reading is not None:
+        source["levels"] = True
     _show(scores, out, source, options, console)
     if reading is not None:
         _show_levels(reading.readings(how["slides"]), out, console)

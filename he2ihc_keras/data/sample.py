@@ -164,23 +164,19 @@ class UnpairedSamples(TrainingSamples):
     """
 
     @functools.cached_property
-    def _with_he(self):
-        return [pair for pair in self.pairs if pair.he is not None]
-
-    @functools.cached_property
-    def _with_ihc(self):
-        return [pair for pair in self.pairs if pair.ihc is not None]
+    def _with(self):
+        return _by_stain(self.pairs)
 
     def pair(self, number: int) -> Pair:
         """What the H&E of a sample is cut from."""
         epoch, position = divmod(number, self.epoch_samples)
-        order = _order(images_per_epoch(self.pairs), self.seed, epoch)
-        return self._with_he[order[position] % len(self._with_he)]
+        order = _order(max(map(len, self._with.values())), self.seed, epoch)
+        return self._with["he"][order[position] % len(self._with["he"])]
 
     def ihc_pair(self, number: int) -> Pair:
         """What the IHC of a sample is cut from."""
-        drawn = _generator(self.seed, _IHC, number).integers(len(self._with_ihc))
-        return self._with_ihc[drawn]
+        of = self._with["ihc"]
+        return of[_generator(self.seed, _IHC, number).integers(len(of))]
 
     def patches(self, number):
         pair = self.pair(number)
@@ -189,9 +185,8 @@ class UnpairedSamples(TrainingSamples):
         return he, self._patch(self.ihc_pair(number), "ihc", draws), _level(pair)
 
     def _patch(self, pair, stain, draws):
-        stains = _read(pair, self.data, lambda pair: [read_stain(pair, stain)])
-        [patch] = _cut(stains, self.data.patch_size, draws[[_ROW, _COLUMN]])
-        return _turn(patch, draws, self.data)
+        where = draws[[_ROW, _COLUMN]]
+        return _turn(_cut_alone(pair, stain, self.data, where), draws, self.data)
 
 
 @dataclass(frozen=True)
@@ -214,27 +209,36 @@ class HeldOutUnpaired(Samples):
     pairs: Sequence[Pair]
     data: Data
 
+    @functools.cached_property
+    def _with(self):
+        return _by_stain(self.pairs)
+
     def patches(self, number):
-        he, ihc = (self._pair(number, stain) for stain in ("he", "ihc"))
-        patches = (self._patch(*of) for of in ((he, "he"), (ihc, "ihc")))
-        return *map(np.ascontiguousarray, patches), _level(he)
-
-    def _pair(self, number, stain):
-        own = [pair for pair in self.pairs if getattr(pair, stain) is not None]
-        return own[number % len(own)]
-
-    def _patch(self, pair, stain):
-        stains = _read(pair, self.data, lambda pair: [read_stain(pair, stain)])
-        return _cut(stains, self.data.patch_size)[0]
+        he, ihc = (of[number % len(of)] for of in self._with.values())
+        patches = (
+            np.ascontiguousarray(_cut_alone(pair, stain, self.data))
+            for pair, stain in ((he, "he"), (ihc, "ihc"))
+        )
+        return *patches, _level(he)
 
 
 def images_per_epoch(pairs: Sequence[Pair]) -> int:
     """The number of pairs; of images that stand alone, that of the commoner stain."""
-    he, ihc = (sum(getattr(p, stain) is not None for p in pairs) for stain in _STAINS)
-    return max(he, ihc)
+    return max(map(len, _by_stain(pairs).values()))
 
 
-_STAINS = ("he", "ihc")
+def _by_stain(pairs):
+    """Those that have an H&E, and those that have an IHC."""
+    return {
+        stain: [pair for pair in pairs if getattr(pair, stain) is not None]
+        for stain in ("he", "ihc")
+    }
+
+
+def _cut_alone(pair, stain, data, where=None):
+    """A window of one stain of a pair, which may be all that it has."""
+    stains = _read(pair, data, lambda pair: [read_stain(pair, stain)])
+    return _cut(stains, data.patch_size, where)[0]
 
 
 @functools.lru_cache(maxsize=8)

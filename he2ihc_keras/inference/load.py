@@ -56,11 +56,11 @@ def load_reader(path: Path | str) -> keras.Model:
 def predicts(path: Path | str) -> str:
     """What a run was trained to predict, as its trainer says: "image", "level", ...
 
-    "image" where nothing tells: of a trainer that is not known here, and of a model
-    without its run.
+    "image" where nothing tells: of a trainer from outside, whose package is not needed
+    to stain, and of a model without its run.
     """
     recipe = load_recipe(path)
-    is_known = recipe is not None and recipe.trainer.name in trainers.names()
+    is_known = recipe is not None and trainers.is_loaded(recipe.trainer.name)
     return trainers.get(recipe.trainer.name).predicts if is_known else "image"
 
 

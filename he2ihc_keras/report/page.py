@@ -88,8 +88,8 @@ def write_report(
         verdict=_verdict(found.scores),
         notes=_notes(found),
         tables=_tables(found.scores),
-        readings=level_section(_csv_of(found.path)),
-        generators=_generators(_csv_of(found.path)),
+        readings=_readings(found),
+        generators=_generators(found),
         plots=plots.sections(found.scores, run and run / "history.csv"),
         shown=shown,
         colour_bar=plots.colour_bar(shown.maximum) if shown.cases else "",
@@ -101,9 +101,16 @@ def write_report(
     return shown.missing
 
 
-def _generators(scores):
-    """Headings and rows of the table of generators; `None` where there is one alone."""
-    rows = generators.read_generators(generators.generators_beside(scores))
+def _readings(source):
+    # An older file may lie there, of images that were scored before.
+    return level_section(_csv_of(source.path)) if "levels" in source.said else None
+
+
+def _generators(source):
+    """Headings and rows of the table of generators; none where there is one alone."""
+    rows = [
+        generators.GeneratorScore(**row) for row in source.said.get("generators", ())
+    ]
     return rows and (generators.HEADINGS, list(map(generators.cells, rows)))
 
 

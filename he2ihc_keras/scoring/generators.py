@@ -1,17 +1,14 @@
 """What each of several generators paints, and what is lost without it."""
 
-import csv
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from he2ihc_keras.data.images import to_float, to_uint8
-from he2ihc_keras.files import whole_file
 from he2ihc_keras.measures import psnr
-from he2ihc_keras.measures.deconvolution import stain_densities, white_point
+from he2ihc_keras.measures.deconvolution import dab_density, stain_densities
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -56,27 +53,28 @@ class Generators:
         self._found = []
 
     @classmethod
-    def load(cls, run: Path) -> "Generators | None":
-        """Those of a run or a `.keras` file; `None` where it paints one image."""
-        from he2ihc_keras.inference import load_generator
-
-        generator = load_generator(run)
+    def of(cls, generator) -> "Generators | None":
+        """Those of a generator; `None` where it paints one image."""
         has_gate = any(layer.name == "gate" for layer in generator.layers)
         return cls(generator) if has_gate else None
 
     def __call__(self, image: "Generated", ruler: "Ruler") -> None:
         """Measures one pair."""
         _, gate, *images = self._blend(image.he)
-        densities = _densities(image.ihc, ruler.vectors)
-        whole = _errors(image.ihc, _blended(gate, images), ruler.vectors)
-        rows = []
+        haematoxylin, dab = stain_densities(image.ihc, ruler.vectors)
+
+        def errors(weights):
+            fake_ihc = _blended(weights, images)
+            of_dab = dab_density(fake_ihc, ruler.vectors).mean() - dab.mean()
+            return np.array([psnr(image.ihc, fake_ihc), abs(of_dab)])
+
+        whole, rows = errors(gate), []
         for k in range(len(images)):
-            weight = gate[..., k]
-            under = [np.average(d, weights=weight) for d in densities]
+            under = [np.average(of, weights=gate[..., k]) for of in (dab, haematoxylin)]
             rest = np.where(np.arange(len(images)) == k, 0.0, gate)
             rest = rest / np.maximum(rest.sum(-1, keepdims=True), 1e-6)
-            without = _errors(image.ihc, _blended(rest, images), ruler.vectors)
-            rows.append([weight.mean(), *under, *(whole - without) * (1, -1)])
+            lost = (whole - errors(rest)) * (1, -1)
+            rows.append([gate[..., k].mean(), *under, *lost])
         self._found.append(rows)
 
     def _blend(self, he):
@@ -100,21 +98,6 @@ def _blended(gate, images):
 
     blend = sum(gate[..., k, None] * image for k, image in enumerate(images))
     return ops.convert_to_numpy(to_uint8(blend))
-
-
-def _densities(ihc, vectors):
-    haematoxylin, dab = stain_densities(ihc, vectors)
-    return dab, haematoxylin
-
-
-def _errors(ihc, fake_ihc, vectors):
-    """PSNR, and the error of the mean DAB against the glass of the real IHC."""
-    white = white_point(ihc)
-    real, fake = (
-        float(np.mean(stain_densities(x, vectors, white=white)[1]))
-        for x in (ihc, fake_ihc)
-    )
-    return np.array([psnr(ihc, fake_ihc), abs(fake - real)])
 
 
 def generators_table(scores: Sequence[GeneratorScore]) -> "Table":
@@ -150,25 +133,3 @@ def cells(score: GeneratorScore) -> tuple[str, ...]:
         f"{-score.psnr_loss:+.2f} dB",
         f"{score.dab_error_gain:+.3f}",
     )
-
-
-def generators_beside(scores: Path) -> Path:
-    """Where the rows of a `scores.csv` stand: `scores.generators.csv`."""
-    return Path(scores).with_suffix(".generators.csv")
-
-
-def write_generators(path: Path, scores: Sequence[GeneratorScore]) -> None:
-    """Writes the rows as CSV, whole or not at all."""
-    with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([field.name for field in fields(GeneratorScore)])
-        writer.writerows(map(astuple, scores))
-
-
-def read_generators(path: Path) -> list[GeneratorScore]:
-    """The rows of a file that `write_generators` wrote; none where there is none."""
-    if not path.is_file():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))[1:]
-    return [GeneratorScore(int(number), *map(float, row)) for number, *row in rows]

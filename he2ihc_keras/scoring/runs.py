@@ -15,6 +15,8 @@ from he2ihc_keras.scoring.slides import SlideSource
 from he2ihc_keras.scoring.streaming import Progress
 
 if TYPE_CHECKING:
+    import keras
+
     from he2ihc_keras.inference import Modes
     from he2ihc_keras.recipe import Recipe
 
@@ -23,6 +25,7 @@ def score_run(
     run: Path,
     data: Path | None = None,
     *,
+    generator: "keras.Model | None" = None,
     modes: "Modes | None" = None,
     protocol: Protocol = BCI,
     vectors: StainVectors = RUIFROK_JOHNSTON,
@@ -39,6 +42,7 @@ def score_run(
     Args:
         run: A run folder, or a `.keras` file such as `convert` makes.
         data: Folder of pairs; a run's own if not given. A `.keras` file needs it.
+        generator: The run's, where it is loaded already.
         modes: How the generator runs; as it was evaluated in training if not given.
         protocol: What is compared, and how.
         vectors: Stain vectors of the colour deconvolution.
@@ -59,7 +63,7 @@ def score_run(
     recipe, pairs = recipe_and_pairs(Path(run), data)
     split, chosen = inference.held_out(pairs)
     slide_of_each, told_by = (slides or SlideSource()).of([p.name for p in chosen])
-    generator = inference.load_generator(run)
+    generator = generator or inference.load_generator(run)
     modes = (modes or inference.Modes()).of(generator)
     generator = inference.with_modes(generator, modes)
     colour, colour_of = mean_training_colour(pairs, chosen, progress)

@@ -18,6 +18,7 @@ from he2ihc_keras.scoring.streaming import Progress
 from he2ihc_keras.scoring.tables import LABELS
 
 if TYPE_CHECKING:
+    import keras
     from rich.table import Table
 
     from he2ihc_keras.inference import Modes
@@ -72,8 +73,13 @@ class SetScores:
             [about, *([self.features.in_words()] if self.features else [])]
         )
 
-    def write(self, path: Path) -> None:
-        """Writes a CSV with a row for each image of each set."""
+    def write(self, scores: Path) -> Path:
+        """Writes a row for each image of each set, and says where.
+
+        It is not where scores of pairs stand, which `compare` and `report` read, but
+        beside them: of `scores.csv`, `scores.sets.csv`.
+        """
+        path = Path(scores).with_suffix(".sets.csv")
         with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(_COLUMNS)
@@ -81,6 +87,7 @@ class SetScores:
                 values = (images.dab, images.dab_area, images.energies)
                 for row in zip(self.names[kind], *values, strict=True):
                     writer.writerow((kind, *row))
+        return path
 
 
 def has_held_out_pairs(run: Path, data: Path | None = None) -> bool:
@@ -98,6 +105,7 @@ def score_sets(
     run: Path,
     data: Path | None = None,
     *,
+    generator: "keras.Model | None" = None,
     modes: "Modes | None" = None,
     vectors: StainVectors = RUIFROK_JOHNSTON,
     features: str | None = None,
@@ -110,7 +118,8 @@ def score_sets(
     Args:
         run: As for `score_run`.
         data: Folder of images; a run's own if not given.
-        modes: As for `score_run`.
+        generator: As for `score_run`, and so are the modes.
+        modes: How it runs.
         vectors: Stain vectors of the colour deconvolution.
         features: Weights of InceptionV3, for KID and FID: see `load_inception`.
         progress: See `he2ihc_keras.scoring.streaming.Progress`.
@@ -127,10 +136,9 @@ def score_sets(
     progress = progress or (lambda doing, done, total: None)
     recipe, pairs = recipe_and_pairs(Path(run), data)
     split, he_pairs, ihc_pairs = _held_out(pairs)
-    modes = modes or inference.Modes()
-    stainer = inference.Stainer(
-        inference.with_modes(inference.load_generator(run), modes)
-    )
+    generator = generator or inference.load_generator(run)
+    modes = (modes or inference.Modes()).of(generator)
+    stainer = inference.Stainer(inference.with_modes(generator, modes))
     scale = recipe.data.patch_size if recipe and recipe.data.fit == "resize" else None
     sets = {kind: SetOfImages(vectors) for kind in (GENERATED, HE_COPY, REAL)}
     names = {kind: [] for kind in sets}

@@ -5,6 +5,7 @@ import inspect
 
 from he2ihc_keras import models
 from he2ihc_keras.tables import unknown
+from he2ihc_keras.trainers.batch import Batch, Generated
 from he2ihc_keras.trainers.conditional_gan import ConditionalGAN
 from he2ihc_keras.trainers.cycle_gan import CycleGAN
 from he2ihc_keras.trainers.diffusion_bridge import DiffusionBridge
@@ -12,12 +13,7 @@ from he2ihc_keras.trainers.held_out import HeldOut
 from he2ihc_keras.trainers.level_reader import LevelReader
 from he2ihc_keras.trainers.multi_generator_gan import MultiGeneratorGAN
 from he2ihc_keras.trainers.supervised import Supervised
-from he2ihc_keras.trainers.trainer import (
-    Batch,
-    Generated,
-    Trainer,
-    keyword_only,
-)
+from he2ihc_keras.trainers.trainer import Trainer, keyword_only
 
 __all__ = [
     "Batch",

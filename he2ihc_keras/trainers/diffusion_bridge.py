@@ -9,7 +9,8 @@ from keras import ops
 from he2ihc_keras import brownian_bridge
 from he2ihc_keras.models import bridge
 from he2ihc_keras.tables import PositiveFloat, PositiveInt
-from he2ihc_keras.trainers.trainer import Batch, Trainer
+from he2ihc_keras.trainers.batch import Batch
+from he2ihc_keras.trainers.trainer import Trainer
 
 
 @keras.saving.register_keras_serializable(package="he2ihc_keras")

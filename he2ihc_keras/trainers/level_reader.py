@@ -9,8 +9,9 @@ from he2ihc_keras import losses, measures
 from he2ihc_keras.data.pairs import LEVELS
 from he2ihc_keras.models import her2_level
 from he2ihc_keras.tables import Share
+from he2ihc_keras.trainers.batch import Batch
 from he2ihc_keras.trainers.held_out import HeldOut, as_stored
-from he2ihc_keras.trainers.trainer import Batch, Trainer
+from he2ihc_keras.trainers.trainer import Trainer
 
 
 @keras.saving.register_keras_serializable(package="he2ihc_keras")

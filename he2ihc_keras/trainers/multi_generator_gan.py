@@ -7,8 +7,8 @@ from keras import ops
 
 from he2ihc_keras.models import mggan
 from he2ihc_keras.tables import NonNegativeFloat
+from he2ihc_keras.trainers.batch import Batch
 from he2ihc_keras.trainers.conditional_gan import ConditionalGAN
-from he2ihc_keras.trainers.trainer import Batch
 
 # Okabe and Ito (2008): told apart by colour-blind readers; of generator 1, 2, ...
 COLOURS = (

@@ -5,7 +5,8 @@ import keras
 from he2ihc_keras import losses
 from he2ihc_keras.layers.gaussian_pyramid import check_levels
 from he2ihc_keras.tables import Weights
-from he2ihc_keras.trainers.trainer import Batch, Trainer
+from he2ihc_keras.trainers.batch import Batch
+from he2ihc_keras.trainers.trainer import Trainer
 
 
 @keras.saving.register_keras_serializable(package="he2ihc_keras")

@@ -23,6 +23,7 @@ from he2ihc_keras.trainers import Trainer
 from he2ihc_keras.training import callbacks as cb
 from he2ihc_keras.training.checkpoints import last_checkpoint, restore
 from he2ihc_keras.training.lock import locked
+from he2ihc_keras.training.progress import ShowProgress
 from he2ihc_keras.training.run_folder import RunFolder
 from he2ihc_keras.training.signals import Signals
 
@@ -145,9 +146,9 @@ class _Training:
         self.is_paired = all(pair.is_whole for pair in self.held_out)
         if not self.is_paired:
             console.print(_NO_PAIRS, highlight=False, soft_wrap=True)
-        self.trainer = self._seeded_trainer(policy)
         if "levels" in self.recipe.needs:
             check_levels([*self.train, *self.held_out])
+        self.trainer = self._seeded_trainer(policy)
 
     def _seeded_trainer(self, policy):
         keras.utils.set_random_seed(self.recipe.fit.seed)
@@ -175,7 +176,7 @@ class _Training:
         )
         checkpoints.renew_models()
         held_out = self._held_out_batches()
-        progress = cb.ShowProgress(position, self.recipe.fit.epochs, self.console)
+        progress = ShowProgress(position, self.recipe.fit.epochs, self.console)
         stop = cb.StopOnSignal(signals, checkpoints)
         validate = cb.Validate(held_out, stop.stop_if_asked, paired=self.is_paired)
         watching = self._watching(position, validate)

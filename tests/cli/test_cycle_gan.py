@@ -67,7 +67,7 @@ def test_scores_are_of_sets_alone(trained):
         assert "There is no held-out pair. What follows compares sets" in text
         assert "Held-out split: val, 2 H&E and 3 IHC" in text
         assert "PSNR" not in text.partition("What follows")[2]
-    rows = list(csv.DictReader((out / "set_scores.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((out / "scores.sets.csv").read_text().splitlines()))
     kinds = [row["set"] for row in rows]
     assert kinds == ["generated"] * 2 + ["he_copy"] * 2 + ["real"] * 3
     assert not (out / "scores.csv").exists()
