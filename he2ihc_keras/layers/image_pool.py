@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from he2ihc_keras.layers._one_by_one import one_by_one
+
 
 @keras.saving.register_keras_serializable(package="he2ihc_keras")
 class ImagePool(keras.layers.Layer):
@@ -72,7 +74,7 @@ class ImagePool(keras.layers.Layer):
 
         # Copies: what is assigned must not change what was read.
         state = (ops.copy(self.images), ops.copy(self.count), images)
-        kept, count, given = ops.fori_loop(0, ops.shape(images)[0], exchange_one, state)
+        kept, count, given = one_by_one(ops.shape(images)[0], exchange_one, state)
         self.images.assign(kept)
         self.count.assign(count)
         return given

@@ -5,6 +5,8 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from he2ihc_keras.layers._one_by_one import one_by_one
+
 # Gray values of the map for one of the deviation
 SPREAD_SCALE = 4.0
 
@@ -92,7 +94,7 @@ class Sampler(keras.layers.Layer):
             return mean, squares + change * (image - mean)
 
         start = (ops.zeros_like(he), ops.zeros_like(he))
-        mean, squares = ops.fori_loop(0, self.samples, add, start)
+        mean, squares = one_by_one(self.samples, add, start)
         return mean, ops.sqrt(squares / (self.samples - 1))
 
     def compute_output_shape(self, input_shape):
