@@ -92,7 +92,6 @@ assert "tensorflow" not in sys.modules
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_what_it_trained_is_checked_stained_and_scored_by_it_alone(backend, tmp_path):
-    pytest.importorskip(backend)
     for code in (TRAIN, WITHOUT_TENSORFLOW):
         run_python(COMMANDS + code, tmp_path, backend, backend=backend)
     versions = json.loads((tmp_path / "run" / "versions.json").read_text())
