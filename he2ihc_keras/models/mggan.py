@@ -1,11 +1,19 @@
 """Generator of several images, and of a gate that chooses among them at each pixel."""
 
+from typing import Any
+
 import keras
-from keras import layers
+from keras import layers, ops
 
 from he2ihc_keras.layers import BatchNormalization, Blend
 from he2ihc_keras.models.pyramid_pix2pix import Upsampling, image, trunk, upsampled
 from he2ihc_keras.tables import NonNegativeInt, PositiveInt, Rate, Several
+
+# Okabe and Ito (2008): told apart by colour-blind readers; of generator 1, 2, ...
+_COLOURS = (
+    *((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167)),
+    *((86, 180, 233), (213, 94, 0), (240, 228, 66)),
+)
 
 
 def build(
@@ -80,3 +88,29 @@ def parts(generator: keras.Model) -> keras.Model:
     count = gate.shape[-1]
     experts = [generator.get_layer(f"expert_{k + 1}").output for k in range(count)]
     return keras.Model(generator.input, [generator.output, gate, *experts])
+
+
+def colour(generator: int) -> tuple[int, int, int]:
+    """RGB, in [0, 255], of a generator in pictures of the gate; numbers begin at 1."""
+    return _COLOURS[(generator - 1) % len(_COLOURS)]
+
+
+def looked_into(parts: keras.Model, he) -> dict[str, Any]:
+    """Pictures of what a blend is made of, by name.
+
+    Args:
+        parts: What `parts` gave.
+        he: H&E `(batch, height, width, 3)` in [-1, 1].
+
+    Returns:
+        `gate`, each pixel in the colours of the generators by their weights, and the
+        image of each, `generator 1` and so on; shape and range of the H&E.
+    """
+    _, gate, *images = parts(he, training=False)
+    colours = [colour(k + 1) for k in range(len(images))]
+    colours = ops.convert_to_tensor(colours, "float32") / 255.0
+    # The darker the H&E, the darker its colour: nuclei can be found again.
+    shade = ops.mean(he, axis=-1, keepdims=True)
+    areas = ops.matmul(gate, colours) * (0.75 + 0.25 * shade)
+    named = {f"generator {k + 1}": image for k, image in enumerate(images)}
+    return {"gate": 2.0 * areas - 1.0, **named}

@@ -3,7 +3,7 @@
 import base64
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +68,7 @@ class Maps(NamedTuple):
     fake_ihc: np.ndarray
     dab: np.ndarray
     fake_dab: np.ndarray
+    parts: Mapping[str, np.ndarray]
 
 
 def choose_cases(scores: Scores, sort_by: str = "psnr") -> list[Case]:
@@ -97,12 +98,15 @@ def choose_cases(scores: Scores, sort_by: str = "psnr") -> list[Case]:
     ]
 
 
-def shown(image: Generated, vectors: StainVectors) -> Maps:
+def shown(
+    image: Generated, vectors: StainVectors, parts: Mapping[str, np.ndarray]
+) -> Maps:
     """A case's images, scaled down to `LONGEST_SIDE` where they are larger."""
     dab, fake_dab = (dab_density(x, vectors) for x in (image.ihc, image.fake_ihc))
     return Maps(
         None if image.he is None else scaled_down(image.he),
         *map(scaled_down, (image.ihc, image.fake_ihc, dab, fake_dab)),
+        {name: scaled_down(part) for name, part in parts.items()},
     )
 
 
@@ -115,13 +119,14 @@ def densest(cases: Sequence[Maps]) -> float:
 
 
 def pictures(maps: Maps, maximum: float) -> dict[str, Picture]:
-    """Pictures of a case by role: `he`, `ihc`, `fake_ihc`, `dab` and `fake_dab`.
+    """Pictures of a case by role: `he`, `ihc`, `fake_ihc`, `dab`, `fake_dab`, parts.
 
     Args:
         maps: Its images.
         maximum: Optical density at the dark end of the colours of DAB.
     """
-    images = maps._asdict()
+    images = maps._asdict() | maps.parts
+    del images["parts"]
     for name in ("dab", "fake_dab"):
         images[name] = dab_colours(images[name], maximum)
     return {name: picture(x) for name, x in images.items() if x is not None}

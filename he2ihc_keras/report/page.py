@@ -107,11 +107,18 @@ def _readings(source):
 
 
 def _generators(source):
-    """Headings and rows of the table of generators; none where there is one alone."""
+    """Headings, rows and colours of the generators; none where there is one alone."""
     rows = [
         generators.GeneratorScore(**row) for row in source.said.get("generators", ())
     ]
-    return rows and (generators.HEADINGS, list(map(generators.cells, rows)))
+    if not rows:
+        return None
+    from he2ihc_keras.models.mggan import colour
+
+    cells, colours = zip(
+        *((generators.cells(row), colour(row.generator)) for row in rows), strict=True
+    )
+    return generators.HEADINGS, cells, colours
 
 
 def _call(source):
@@ -200,8 +207,8 @@ def _maps(source, chosen, progress) -> Iterator[cases.Maps]:
     doing = "Staining the cases" if source.run else "Reading the cases"
     progress(doing, 0, len(chosen))
     images = read_images(source, [case.image for case in chosen])
-    for done, image in enumerate(images, start=1):
-        yield cases.shown(image, vectors)
+    for done, (image, parts) in enumerate(images, start=1):
+        yield cases.shown(image, vectors, parts)
         progress(doing, done, len(chosen))
 
 

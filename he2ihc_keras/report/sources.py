@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from he2ihc_keras.data.pairs import size_text
 from he2ihc_keras.measures import psnr
@@ -66,7 +68,14 @@ class Source:
         return (telling or parts)[-1]
 
 
-def read_images(source: Source, chosen: Sequence[ScoredImage]) -> Iterator[Generated]:
+class Compared(NamedTuple):
+    """A patch as it was compared, and pictures of what it was blended of, by name."""
+
+    image: Generated
+    parts: Mapping[str, np.ndarray]
+
+
+def read_images(source: Source, chosen: Sequence[ScoredImage]) -> Iterator[Compared]:
     """The images of some scores, as they were compared.
 
     Images of folders are read again; those of a run are stained again, by the model and
@@ -83,14 +92,16 @@ def read_images(source: Source, chosen: Sequence[ScoredImage]) -> Iterator[Gener
         ValueError: If the record does not tell where they are, if one cannot be found
             or read, or if one is not what was scored: its PSNR is another.
     """
+    generators = None
     if "predicted" in source.said:
         images = _from_folders(source, chosen)
     elif source.run is not None:
-        images = _from_run(source, chosen)
+        images, generators = _from_run(source, chosen)
     else:
         raise ValueError("Neither the CSV nor a .json beside it says where they are.")
     for scored, image in zip(chosen, images, strict=True):
-        yield _as_compared(image, scored, source.scores.protocol)
+        compared = _as_compared(image, scored, source.scores.protocol)
+        yield Compared(compared, generators.pictures(compared.he) if generators else {})
 
 
 def _from_folders(source, chosen):
@@ -109,6 +120,7 @@ def _from_folders(source, chosen):
 def _from_run(source, chosen):
     # Imported here: what lies in folders needs neither Keras nor TensorFlow.
     from he2ihc_keras import inference
+    from he2ihc_keras.scoring.generators import Generators
     from he2ihc_keras.scoring.runs import recipe_and_pairs
 
     data = source.said.get("data")
@@ -124,7 +136,7 @@ def _from_run(source, chosen):
         recipe,
         view=None if protocol.is_native else protocol.view,
     )
-    return (Generated(*image) for image in stained)
+    return (Generated(*image) for image in stained), Generators.of(generator)
 
 
 def _modes(source):

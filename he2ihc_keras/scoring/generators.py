@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,7 +61,7 @@ class Generators:
 
     def __call__(self, image: "Generated", ruler: "Ruler") -> None:
         """Measures one pair."""
-        _, gate, *images = self._blend(image.he)
+        _, gate, *images = self._of(image.he, partial(self.parts, training=False))
         haematoxylin, dab = stain_densities(image.ihc, ruler.vectors)
 
         def errors(weights):
@@ -77,15 +78,28 @@ class Generators:
             rows.append([gate[..., k].mean(), *under, *lost])
         self._found.append(rows)
 
-    def _blend(self, he):
-        from keras import ops
+    def pictures(self, he: np.ndarray) -> dict[str, np.ndarray]:
+        """The gate in colours and the image of each generator, by name.
+
+        Args:
+            he: uint8 `(height, width, 3)`, as the pictures are.
+        """
+        from he2ihc_keras.models import mggan
+
+        found = self._of(he, partial(mggan.looked_into, self.parts))
+        return {name: np.asarray(to_uint8(image)) for name, image in found.items()}
+
+    def _of(self, he, look):
+        """What `look` makes of an image, cut back to it."""
+        import keras
 
         from he2ihc_keras.inference.stainer import pad_by_reflection
 
         height, width, _ = he.shape
-        padded = pad_by_reflection(to_float(he[None]), self.stride)
-        made = self.parts(padded, training=False)
-        return [ops.convert_to_numpy(x)[0, :height, :width] for x in made]
+        made = look(pad_by_reflection(to_float(he[None]), self.stride))
+        return keras.tree.map_structure(
+            lambda x: keras.ops.convert_to_numpy(x)[0, :height, :width], made
+        )
 
     def scores(self) -> list[GeneratorScore]:
         """A row for each generator, over the pairs that were seen."""

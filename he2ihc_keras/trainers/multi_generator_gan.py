@@ -10,12 +10,6 @@ from he2ihc_keras.tables import NonNegativeFloat
 from he2ihc_keras.trainers.batch import Batch
 from he2ihc_keras.trainers.conditional_gan import ConditionalGAN
 
-# Okabe and Ito (2008): told apart by colour-blind readers; of generator 1, 2, ...
-COLOURS = (
-    *((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167)),
-    *((86, 180, 233), (213, 94, 0), (240, 228, 66)),
-)
-
 
 @keras.saving.register_keras_serializable(package="he2ihc_keras")
 class MultiGeneratorGAN(ConditionalGAN):
@@ -86,15 +80,7 @@ class MultiGeneratorGAN(ConditionalGAN):
 
     def further_images(self, he, ihc):
         """Where the gate chooses which generator, in colours, and what each painted."""
-        he = Batch.of(he).he
-        _, gate, *images = self._parts["staining"](he, training=False)
-        colours = [COLOURS[k % len(COLOURS)] for k in range(len(images))]
-        colours = ops.convert_to_tensor(colours, "float32") / 255.0
-        # The darker the H&E, the darker its colour: nuclei can be found again.
-        shade = ops.mean(he, axis=-1, keepdims=True)
-        areas = ops.matmul(gate, colours) * (0.75 + 0.25 * shade)
-        named = {f"generator {k + 1}": image for k, image in enumerate(images)}
-        return {"gate": 2.0 * areas - 1.0, **named}
+        return mggan.looked_into(self._parts["staining"], Batch.of(he).he)
 
     def judge(self, he, ihc, training):
         return _first(super().judge(he, ihc, training))

@@ -69,7 +69,7 @@ def test_small_pictures_keep_every_pixel():
 def test_large_images_are_scaled_down_with_their_shape():
     image = noise_image(1536, 768)
     he_and_more = Generated("x", None, image, image, image)
-    maps = cases.shown(he_and_more, RUIFROK_JOHNSTON)
+    maps = cases.shown(he_and_more, RUIFROK_JOHNSTON, {"gate": image})
     shown = cases.pictures(maps, maximum=1.0)
     assert {(p.width, p.height) for p in shown.values()} == {(384, 768)}
     assert not shown["ihc"].is_small
@@ -91,6 +91,8 @@ def test_colours_grow_darker_with_density():
 def test_one_scale_serves_all_cases():
     image = np.zeros((8, 8, 3), np.uint8)
     faint, dense = (np.full((8, 8), value, np.float32) for value in (0.1, 1.1))
-    maps = [cases.Maps(None, image, image, faint, other) for other in (faint, dense)]
+    maps = [
+        cases.Maps(None, image, image, faint, other, {}) for other in (faint, dense)
+    ]
     assert cases.densest(maps[:1]) == 0.5
     assert cases.densest(maps) == 1.25

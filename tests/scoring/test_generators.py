@@ -61,3 +61,18 @@ def test_a_row_says_what_is_lost_as_a_loss():
 
 def test_a_model_of_one_image_has_no_generators_to_tell_apart():
     assert Generators.of(unet.build(filters=2, depth=1)) is None
+
+
+def test_pictures_show_what_is_blended(generator):
+    shown = Generators(generator).pictures(np.full((23, 30, 3), 255, "uint8"))
+    first, second = (np.array(mggan.colour(k)) for k in (1, 2))
+    expected = {
+        # White H&E leaves the colours as they are.
+        "gate": np.round(0.75 * first + 0.25 * second),
+        "generator 1": flat((0.9, 0.9, 0.9))[0, 0],
+        "generator 2": flat((0.2, -0.3, -0.6))[0, 0],
+    }
+    assert shown.keys() == expected.keys()
+    for name, colour in expected.items():
+        assert shown[name].shape == (23, 30, 3) and shown[name].dtype == np.uint8
+        assert_allclose(shown[name], np.broadcast_to(colour, (23, 30, 3)), atol=1)
