@@ -163,6 +163,8 @@ def _inspect(data, recipe, console):
     report.raise_if_problems()
     counts = report.counts_text()
     console.print(f"Data: {report.root}, {report.layout.name} layout: {counts}.")
+    if report.not_taken:
+        console.print(report.not_taken_text(), style="yellow")
     return list(report.pairs)
 
 

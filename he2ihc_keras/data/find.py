@@ -4,18 +4,27 @@ Four layouts are in use for virtual staining, and all four are recognised (`LAYO
 """
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from he2ihc_keras.data.images import IMAGE_SUFFIXES, image_size
+from he2ihc_keras.data.folders import (
+    image_files,
+    name_of,
+    other_files,
+    problems_in,
+    subfolders,
+)
+from he2ihc_keras.data.images import image_size
 from he2ihc_keras.data.pairs import SPLITS, Pair, level_of
 
-# What lies in folders of images and is nobody's missing patch.
-_LITTER_SUFFIXES = (".txt", ".md", ".csv", ".json", ".ini", ".db")
 SHOWN = 20
+# How people call the folder of a split; the first is the layouts' own.
+_SPELLINGS = {"val": ("val", "valid", "validation")}
 
 
 @dataclass(frozen=True)
@@ -41,13 +50,23 @@ class Layout:
         return f"H&E in {he}/x.png, IHC in {ihc}/x.png"
 
     def folders(self, root: Path, split: str) -> tuple[Path, Path]:
-        """Folders of the H&E and of the IHC images of a split."""
-        return root / self.he.format(split), root / self.ihc.format(split)
+        """Folders of the H&E and of the IHC images of a split, as they are spelled."""
+        spelled = [
+            (root / self.he.format(name), root / self.ihc.format(name))
+            for name in _SPELLINGS.get(split, (split,))
+        ]
+        there = (both for both in spelled if any(folder.is_dir() for folder in both))
+        return next(there, spelled[0])
 
-    def fits(self, root: Path) -> bool:
-        """Whether some split of `root` has images where this layout puts them."""
+    def fits(self, root: Path, *, below: bool = False) -> bool:
+        """Whether some split of `root` has images where this layout puts them.
+
+        Args:
+            root: The folder.
+            below: Whether they may lie in subfolders, one for each slide.
+        """
         folders = [f for split in SPLITS for f in self.folders(root, split)]
-        images = [image for folder in folders for image in _images(folder)]
+        images = [image for f in folders for image in image_files(f, below=below)]
         return _are_wide(images) if self.side_by_side else bool(images)
 
 
@@ -67,8 +86,9 @@ class Finding:
         root: The folder that has the layout.
         layout: The layout recognised, one of `LAYOUTS`.
         pairs: By split, then by name.
-        problems: Images without a partner, and names that stand twice.
+        problems: Images without a partner, names that stand twice, links to nothing.
         ignored: Files beside the images that are neither images nor litter.
+        not_taken: Folders of images that belong to no split, and how many they hold.
         validation_is_cut: Whether "val" was cut from the training images.
     """
 
@@ -77,6 +97,7 @@ class Finding:
     pairs: tuple[Pair, ...]
     problems: tuple[str, ...]
     ignored: tuple[Path, ...]
+    not_taken: tuple[tuple[Path, int], ...]
     validation_is_cut: bool
 
     def raise_if_problems(self) -> None:
@@ -93,6 +114,17 @@ class Finding:
         bullets = [f"- {problem}" for problem in self.problems[:SHOWN]]
         return f"{heading}\n{shortened(bullets, count, chr(10))}"
 
+    def not_taken_text(self) -> str:
+        """Say which folders of images belong to no split; "" where there is none."""
+        if not self.not_taken:
+            return ""
+        bullets = [
+            f"- {folder}: {_counted(count, 'image')}"
+            for folder, count in self.not_taken[:SHOWN]
+        ]
+        heading = f"Not taken, as they belong to no split of {self.layout}:"
+        return f"{heading}\n{shortened(bullets, len(self.not_taken), chr(10))}"
+
 
 def find_pairs(
     root: str | Path,
@@ -103,10 +135,15 @@ def find_pairs(
 ) -> list[Pair]:
     """List the pairs of a data folder, in one of the layouts of `LAYOUTS`.
 
-    The folder decides the split, whatever the file name says. Without a "val" split,
-    one is cut from the training images: a choice by `seed` that depends on nothing
-    but the names. (Names do not tell the slide, so patches of one slide may fall on
-    both sides.) A split that the folder lacks is simply not there: MIST has no "test".
+    The folder decides the split, whatever the file name says; "val" may be called
+    "valid" or "validation". Images may lie in subfolders of it, which are taken for
+    slides; partners then lie in subfolders of one name. Names are compared in one form
+    of Unicode (NFC): macOS and Windows write another each.
+
+    Without a "val" split, one is cut from the training images: a choice by `seed` that
+    depends on nothing but the names. It is of whole slides where each name tells one
+    (`Pair.slide`); else patches of one slide may fall on both sides. A split that the
+    folder lacks is simply not there: MIST has no "test".
 
     No image is decoded; `inspect` does that.
 
@@ -124,7 +161,7 @@ def find_pairs(
 
     Raises:
         ValueError: If no layout, or more than one, is recognised; or with the list of
-            the images that have no partner or share a name.
+            the images that have no partner, share a name or are links to nothing.
     """
     finding = scan(Path(root), validation_fraction, seed, unpaired)
     finding.raise_if_problems()
@@ -147,20 +184,25 @@ def scan(
         pairs += found
         problems += wrong
         for folder in dict.fromkeys(layout.folders(root, split)):
-            ignored += _ignored(folder)
+            ignored += other_files(folder)
+            problems += problems_in(folder, below=True)
     cut = _with_validation(pairs, validation_fraction, seed)
-    return Finding(
-        root, layout, tuple(cut), tuple(problems), tuple(ignored), cut != pairs
-    )
+    not_taken = tuple(_not_taken(root, layout))
+    found = map(tuple, (cut, problems, ignored))
+    return Finding(root, layout, *found, not_taken, cut != pairs)
 
 
 def _recognise(root: Path) -> tuple[Path, Layout]:
     if not root.is_dir():
         raise ValueError(f"{root} is not a folder. Give the folder of paired images.")
     # The folder itself, else a folder in it (a zip file unpacks to one).
-    for candidates in ([root], _subfolders(root)):
+    places = [root], subfolders(root)
+    for below, candidates in itertools.product((False, True), places):
         found = [
-            (f, layout) for f in candidates for layout in LAYOUTS if layout.fits(f)
+            (folder, layout)
+            for folder in candidates
+            for layout in LAYOUTS
+            if layout.fits(folder, below=below)
         ]
         if len(found) > 1:
             raise ValueError(_ambiguous_text(root, found))
@@ -184,7 +226,7 @@ def _pairs_of_split(
         problems += _without_partner(he, "H&E", ihc_folder, ihc, "IHC")
         problems += _without_partner(ihc, "IHC", he_folder, he, "H&E")
     pairs = [
-        Pair(he[name], ihc[name], split, level_of(name), layout.side_by_side)
+        _pair(name, he[name], ihc[name], split, layout.side_by_side)
         for name in sorted(he.keys() & ihc.keys())
     ]
     return pairs, problems
@@ -193,21 +235,39 @@ def _pairs_of_split(
 def _alone(he: dict[str, Path], ihc: dict[str, Path], split: str) -> list[Pair]:
     """The images of a split without pairs."""
     return [
-        *(Pair(he[name], None, split, level_of(name)) for name in sorted(he)),
-        *(Pair(None, ihc[name], split, level_of(name)) for name in sorted(ihc)),
+        *(_pair(name, he[name], None, split) for name in sorted(he)),
+        *(_pair(name, None, ihc[name], split) for name in sorted(ihc)),
     ]
 
 
+def _pair(name, he, ihc, split, side_by_side=False):
+    folder = name.rpartition("/")[0]
+    return Pair(he, ihc, split, level_of(name), side_by_side, folder=folder)
+
+
 def _by_name(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Images by their place in the folder of a split, without suffix."""
     images, problems = {}, []
-    for image in _images(folder):
-        first = images.setdefault(image.stem, image)
+    for image in image_files(folder, below=True):
+        name = name_of(image, folder)
+        first = images.setdefault(name, image)
         if first != image:
             problems.append(
-                f"{first} and {image} share the name {image.stem!r}, by which partners "
-                "are found. Keep one of them."
+                f"{first} and {image} share the name {name!r}, by which partners are "
+                "found. Keep one of them."
             )
     return images, problems
+
+
+def _not_taken(root: Path, layout: Layout) -> Iterator[tuple[Path, int]]:
+    """Folders of images outside those of the splits, where the splits' are."""
+    taken = {f for split in SPLITS for f in layout.folders(root, split)}
+    beside = {f.parent for f in taken} | {root}
+    for folder in sorted({f for place in beside for f in subfolders(place)}):
+        holds_taken = any(folder in f.parents for f in taken)
+        if folder not in taken and not holds_taken:
+            if images := image_files(folder, below=True):
+                yield folder, len(images)
 
 
 def _without_partner(
@@ -218,14 +278,14 @@ def _without_partner(
     partner_stain: str,
 ) -> list[str]:
     if images and not partners:
-        folder = next(iter(images.values())).parent
+        folder = _shared_folder(images.values())
         return [
             f"{folder} holds {_counted(len(images), f'{stain} image')}, but "
             f"{partner_folder}, for their {partner_stain} partners, holds none. "
             f"Add the partners, or remove {folder}."
         ]
     if images and images.keys().isdisjoint(partners):
-        folder = next(iter(images.values())).parent
+        folder = _shared_folder(images.values())
         return [
             f"None of the {_counted(len(images), f'{stain} image')} in {folder} has "
             f"its {partner_stain} partner, of the same name, in {partner_folder}. "
@@ -239,6 +299,10 @@ def _without_partner(
     ]
 
 
+def _shared_folder(images: Iterable[Path]) -> Path:
+    return Path(os.path.commonpath({image.parent for image in images}))
+
+
 def _with_validation(pairs: list[Pair], fraction: float, seed: int) -> list[Pair]:
     if fraction == 0 or any(p.split == "val" for p in pairs):
         return pairs
@@ -248,7 +312,8 @@ def _with_validation(pairs: list[Pair], fraction: float, seed: int) -> list[Pair
     chosen = set()
     for kind in set(kinds.values()):
         of_kind = [i for i in train if kinds[i] == kind]
-        chosen |= _chosen(of_kind, fraction, seed)
+        slides = [pairs[i].slide for i in of_kind]
+        chosen |= _chosen(of_kind, slides, fraction, seed)
     cut = [
         dataclasses.replace(pair, split="val") if i in chosen else pair
         for i, pair in enumerate(pairs)
@@ -256,10 +321,20 @@ def _with_validation(pairs: list[Pair], fraction: float, seed: int) -> list[Pair
     return sorted(cut, key=lambda pair: SPLITS.index(pair.split))
 
 
-def _chosen(train: list[int], fraction: float, seed: int) -> set[int]:
-    """At least one, and not all of them."""
-    count = min(max(1, round(fraction * len(train))), len(train) - 1)
-    return set(np.random.default_rng(seed).permutation(train)[:count].tolist())
+def _chosen(
+    train: list[int], slides: list[str | None], fraction: float, seed: int
+) -> set[int]:
+    """At least one, and not all of them; whole slides where all are known."""
+    if not all(slides) or len(set(slides)) == 1:
+        slides = train
+    groups = sorted(set(slides))
+    wanted = min(max(1, round(fraction * len(train))), len(train) - 1)
+    chosen = set()
+    for group in np.random.default_rng(seed).permutation(len(groups)).tolist()[:-1]:
+        if len(chosen) >= wanted:
+            break
+        chosen |= {i for i, s in zip(train, slides, strict=True) if s == groups[group]}
+    return chosen
 
 
 def _are_wide(images: Sequence[Path]) -> bool:
@@ -272,27 +347,6 @@ def _are_wide(images: Sequence[Path]) -> bool:
             continue
         return width > height
     return bool(images)
-
-
-def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    visible = (f for f in folder.iterdir() if not f.name.startswith("."))
-    return sorted(f for f in visible if f.is_file())
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    visible = (f for f in folder.iterdir() if not f.name.startswith("."))
-    return sorted(f for f in visible if f.is_dir())
-
-
-def _images(folder: Path) -> list[Path]:
-    return [f for f in _files(folder) if f.suffix.lower() in IMAGE_SUFFIXES]
-
-
-def _ignored(folder: Path) -> list[Path]:
-    known = (*IMAGE_SUFFIXES, *_LITTER_SUFFIXES)
-    return [f for f in _files(folder) if f.suffix.lower() not in known]
 
 
 # Words
@@ -317,13 +371,15 @@ def _ambiguous_text(root: Path, found: Sequence[tuple[Path, Layout]]) -> str:
 
 
 def _unrecognised_text(root: Path) -> str:
-    seen = [_seen(root, "."), *(_seen(f, f"{f.name}/") for f in _subfolders(root))]
-    for folder in _subfolders(root):
-        seen += [_seen(f, f"{folder.name}/{f.name}/") for f in _subfolders(folder)]
+    seen = [_seen(root, "."), *(_seen(f, f"{f.name}/") for f in subfolders(root))]
+    for folder in subfolders(root):
+        seen += [_seen(f, f"{folder.name}/{f.name}/") for f in subfolders(folder)]
     lines = [f"No paired images recognised in {root}. It holds:"]
     lines.append(shortened(seen[:SHOWN], len(seen), "\n"))
     lines.append("Expected one of (val and test may be missing):")
     lines += [f"  {layout.name}: {layout}" for layout in LAYOUTS]
+    if problems := list(problems_in(root, below=True)):
+        lines.append(shortened(problems[:SHOWN], len(problems), "\n"))
     parent = root.absolute().parent
     if any(layout.fits(parent) for layout in LAYOUTS):
         lines.append(f"{parent} is such a folder. Did you mean that?")
@@ -331,4 +387,4 @@ def _unrecognised_text(root: Path) -> str:
 
 
 def _seen(folder: Path, name: str) -> str:
-    return f"  {name}: {_counted(len(_images(folder)), 'image')}"
+    return f"  {name}: {_counted(len(image_files(folder)), 'image')}"

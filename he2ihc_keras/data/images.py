@@ -32,7 +32,8 @@ def read_image(path: str | Path) -> np.ndarray:
 
     The content decides the format, not the name: BCI's files may be JPEG named .png.
     Gray, palette and 1-bit images become RGB. Opaque alpha is dropped; what is
-    transparent is laid on white, which is how empty glass looks.
+    transparent is laid on white, which is how empty glass looks. Of an image without
+    one visible pixel, that would be a guess, unless it holds one colour.
 
     Args:
         path: An image of 8 bits a channel.
@@ -43,8 +44,9 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         ValueError: If the file is missing, truncated or not an image; if it holds more
             than 8 bits a channel, ink (CMYK) or several images; if it is stored
-            rotated; or if it has more than `PIL.Image.MAX_IMAGE_PIXELS` pixels,
-            9459 x 9459 unless you change that.
+            rotated; if all its pixels are transparent and differ; or if it has more
+            than `PIL.Image.MAX_IMAGE_PIXELS` pixels, 9459 x 9459 unless you change
+            that.
     """
     with _opened(path) as image:
         return np.array(_as_rgb(image))
@@ -235,5 +237,13 @@ def _is_16_bit(image: Image.Image) -> bool:
 def _as_rgb(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image.convert("RGB")
+    image = image.convert("RGBA")
+    *colours, alpha = image.getextrema()
+    if alpha == (0, 0) and any(low != high for low, high in colours):
+        raise _Refused(
+            "is transparent in every pixel, and its colours differ: some programs "
+            "leave the alpha of an opaque image at 0. Save it without alpha, as RGB, "
+            "or remove it."
+        )
     glass = Image.new("RGBA", image.size, _GLASS)
-    return Image.alpha_composite(glass, image.convert("RGBA")).convert("RGB")
+    return Image.alpha_composite(glass, image).convert("RGB")

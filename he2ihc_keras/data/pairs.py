@@ -15,10 +15,12 @@ SPLITS = ("train", "val", "test")
 LEVELS = ("0", "1+", "2+", "3+")
 
 _COLUMNS = ("split", "level", "he", "ihc", "side_by_side")
-_DIGESTS = ("he_sha256", "ihc_sha256")  # 0.1 wrote none
+_LATER = ("he_sha256", "ihc_sha256", "folder")  # 0.1 wrote none
 # BCI names a patch NUMBER_split_LEVEL. A bare "_0" is not taken for a level: it is
 # how the names of many tile grids end.
 _LEVEL = re.compile(r"_([123]\+)$|_(?:train|val|test)_(0)$")
+# slide_row_column, as MIST names its patches: 14M2102785_23_16
+_MIST = re.compile(r"^(\d+M\d+)_\d+_\d+$")
 # File names that are not UTF-8 survive the way to a CSV file and back.
 _FILE_NAMES = {"encoding": "utf-8", "errors": "surrogateescape"}
 
@@ -38,6 +40,8 @@ class Pair:
         side_by_side: Whether one file holds both, H&E in its left half.
         he_sha256: Digest of the H&E file, in hexadecimal; "" where it is not known.
         ihc_sha256: That of the IHC file.
+        folder: Where in the folder of its split it lies: `slide_7`; "" for the folder
+            itself.
     """
 
     he: Path | None
@@ -47,11 +51,21 @@ class Pair:
     side_by_side: bool = False
     he_sha256: str = field(default="", compare=False)
     ihc_sha256: str = field(default="", compare=False)
+    folder: str = ""
 
     @property
     def name(self) -> str:
-        """File name of the H&E patch, or of one that is alone, without its suffix."""
-        return self.files[0].stem
+        """File name of the H&E patch, or of one that is alone, without its suffix.
+
+        After that of its subfolder, if it lies in one: `slide_7/tile_3`.
+        """
+        stem = self.files[0].stem
+        return f"{self.folder}/{stem}" if self.folder else stem
+
+    @property
+    def slide(self) -> str | None:
+        """The slide that it was cut from, where its name tells: see `slide_of`."""
+        return slide_of(self.name)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -68,6 +82,21 @@ class Pair:
 def whole(pairs: Iterable[Pair]) -> list[Pair]:
     """Those that are pairs, and not images that stand alone."""
     return [pair for pair in pairs if pair.is_whole]
+
+
+def slide_of(name: str) -> str | None:
+    """The slide that an image's name tells: its subfolder, or MIST's way of naming.
+
+    Args:
+        name: That of a pair: "slide_7" of `slide_7/tile_3`, "14M2102785" of
+            `14M2102785_23_16`.
+
+    Returns:
+        The slide, or `None` where the name tells none.
+    """
+    folder, _, stem = name.rpartition("/")
+    match = _MIST.search(stem)
+    return folder or (match[1] if match else None)
 
 
 def level_of(name: str) -> str | None:
@@ -125,7 +154,7 @@ def write_pairs_csv(path: str | Path, pairs: Iterable[Pair]) -> None:
     with whole_file(path) as temporary:
         with open(temporary, "w", newline="", **_FILE_NAMES) as file:
             writer = csv.writer(file)
-            writer.writerow((*_COLUMNS, *_DIGESTS))
+            writer.writerow((*_COLUMNS, *_LATER))
             writer.writerows(_row(pair) for pair in pairs)
 
 
@@ -142,8 +171,8 @@ def read_pairs_csv(path: str | Path, *, moved: bool = False) -> list[Pair]:
     """
     with open(path, newline="", **_FILE_NAMES) as file:
         header, *rows = list(csv.reader(file)) or [[]]
-    if tuple(header) not in (_COLUMNS, (*_COLUMNS, *_DIGESTS)):
-        expected = ", ".join((*_COLUMNS, *_DIGESTS))
+    if tuple(header) not in [(*_COLUMNS, *_LATER[:count]) for count in (0, 2, 3)]:
+        expected = ", ".join((*_COLUMNS, *_LATER))
         raise ValueError(
             f"{path} is not a list of pairs. Expected the columns {expected}. "
             f"Received: {', '.join(header) or 'an empty file'}."
@@ -185,8 +214,8 @@ def _halves(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def _row(pair: Pair) -> tuple[str, ...]:
     he, ihc = (str(f.absolute()) if f else "" for f in (pair.he, pair.ihc))
     side_by_side = "yes" if pair.side_by_side else "no"
-    digests = pair.he_sha256, pair.ihc_sha256
-    return pair.split, pair.level or "", he, ihc, side_by_side, *digests
+    later = pair.he_sha256, pair.ihc_sha256, pair.folder
+    return pair.split, pair.level or "", he, ihc, side_by_side, *later
 
 
 def _pair(row: list[str], place: str) -> Pair:
@@ -197,10 +226,10 @@ def _pair(row: list[str], place: str) -> Pair:
             he,
             ihc,
             ("yes" | "no") as one,
-            *digests,
-        ] if len(digests) in (0, len(_DIGESTS)) and (he or ihc):
+            *later,
+        ] if len(later) <= len(_LATER) and (he or ihc):
             he, ihc = (Path(file) if file else None for file in (he, ihc))
-            return Pair(he, ihc, split, level or None, one == "yes", *digests)
+            return Pair(he, ihc, split, level or None, one == "yes", *later)
     raise ValueError(
         f"{place} is not a pair. Expected {', '.join(_COLUMNS)}, with split train, val "
         f"or test and side_by_side yes or no. Received: {', '.join(row)}."

@@ -65,6 +65,8 @@ class DataReport(Finding):
         if self.ignored:
             suffixes = ", ".join(sorted({f.suffix or f.name for f in self.ignored}))
             lines += ["", f"Ignored, not images: {len(self.ignored)} ({suffixes})"]
+        if self.not_taken:
+            lines += ["", self.not_taken_text()]
         return "\n".join([*lines, "", self.problem_text()])
 
     def _table(self) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from he2ihc_keras.data.folders import image_files, name_of, problems_in, subfolders
 from he2ihc_keras.data.images import IMAGE_SUFFIXES, read_image, write_image
 from he2ihc_keras.inference.modes import choose_units
 from he2ihc_keras.inference.record import recorded
@@ -23,8 +24,8 @@ def find_images(inputs: Iterable[Path | str]) -> list[Path]:
         Image files, each once.
 
     Raises:
-        ValueError: If something does not exist, a folder has no image, or two images
-            would get the same name.
+        ValueError: If something does not exist or is a link to nothing, a folder has no
+            image, or two images would get the same name.
     """
     images: list[Path] = []
     for path in map(Path, inputs):
@@ -99,16 +100,11 @@ def _images_of(path):
         return [path]
     if not path.is_dir():
         raise ValueError(f"{path} does not exist.")
-    entries = sorted(path.iterdir())
-    images = [
-        entry
-        for entry in entries
-        if entry.suffix.lower() in IMAGE_SUFFIXES
-        and entry.is_file()
-        and not entry.name.startswith(".")
-    ]
+    if problems := list(problems_in(path)):
+        raise ValueError("\n".join(problems))
+    images = image_files(path)
     if not images:
-        folders = ", ".join(entry.name for entry in entries if entry.is_dir()) or "none"
+        folders = ", ".join(folder.name for folder in subfolders(path)) or "none"
         raise ValueError(
             f"{path} has no image in it ({', '.join(IMAGE_SUFFIXES)}). "
             f"Subfolders: {folders}."
@@ -119,7 +115,7 @@ def _images_of(path):
 def _check_names(images):
     by_stem: dict[str, Path] = {}
     for image in images:
-        other = by_stem.setdefault(image.stem, image)
+        other = by_stem.setdefault(name_of(image), image)
         if other != image:
             raise ValueError(
                 f"{other} and {image} would both be written as {image.stem}.png. "

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from he2ihc_keras.data import pairs
 from he2ihc_keras.data.images import IMAGE_SUFFIXES
 from he2ihc_keras.scoring.results.problems import shortened
-
-# slide_row_column, as MIST names its patches: 14M2102785_23_16
-MIST_PATTERN = r"^(\d+M\d+)_\d+_\d+$"
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,9 @@ class SlideSource:
     def of(self, names: Sequence[str]) -> tuple[tuple[str, ...] | None, str]:
         """The slide of each image, and what told it, in words.
 
-        With neither `regex` nor `csv`, MIST's names (`14M2102785_23_16`) are known;
-        slides of other names are not, which gives `None` and "".
+        With neither `regex` nor `csv`, a subfolder (`slide_7/tile_3`) is a slide and
+        MIST's names (`14M2102785_23_16`) are known; slides of other names are not,
+        which gives `None` and "".
 
         Raises:
             ValueError: If the slide of an image is not told.
@@ -50,7 +49,9 @@ class SlideSource:
         slides = groups_from_names(names, self.regex)
         if slides is None:
             return None, ""
-        return slides, "MIST's names" if self.regex is None else f"names, {self.regex}"
+        if self.regex is not None:
+            return slides, f"names, {self.regex}"
+        return slides, "subfolders" if any("/" in n for n in names) else "MIST's names"
 
 
 def slide_of(name: str, pattern: str | re.Pattern[str]) -> str | None:
@@ -72,23 +73,24 @@ def groups_from_names(
 
     Args:
         names: Names of images without endings.
-        regex: See `slide_of`. Without it, MIST's names (`14M2102785_23_16`) are known
-            if all are of that form.
+        regex: See `slide_of`. Without it, what `he2ihc_keras.data.pairs.slide_of`
+            tells, if it does of all.
 
     Returns:
-        Slides in the order of `names`, or `None` if no `regex` was given and they are
-        not MIST's.
+        Slides in the order of `names`, or `None` if no `regex` was given and names do
+        not tell them.
 
     Raises:
         ValueError: If `regex` is not a regular expression, or finds no slide in some
             names.
     """
-    pattern = _compiled(MIST_PATTERN if regex is None else regex)
+    if regex is None:
+        slides = tuple(map(pairs.slide_of, names))
+        return slides if names and all(slides) else None
+    pattern = _compiled(regex)
     slides = [slide_of(name, pattern) for name in names]
     if all(slides):
-        return tuple(slides) or None
-    if regex is None:
-        return None
+        return tuple(slides)
     without = [name for name, slide in zip(names, slides, strict=True) if not slide]
     raise ValueError(
         f"The slide pattern `{regex}` finds no slide in {len(without)} of {len(names)} "

@@ -98,6 +98,20 @@ def test_transparent_black_is_laid_on_white(tmp_path, alpha, seen):
     assert (images.read_image(tmp_path / "glass.png") == seen).all()
 
 
+@pytest.mark.parametrize("name", ["tissue.png", "tissue.tif"])
+def test_tissue_under_an_alpha_of_0_is_not_taken_for_glass(tmp_path, name):
+    image = Image.fromarray(tissue()).convert("RGBA")
+    image.putalpha(0)
+    image.save(tmp_path / name)
+    with pytest.raises(ValueError) as error:
+        images.read_image(tmp_path / name)
+    assert str(error.value) == (
+        f"{tmp_path / name} is transparent in every pixel, and its colours differ: "
+        "some programs leave the alpha of an opaque image at 0. Save it without alpha, "
+        "as RGB, or remove it."
+    )
+
+
 def test_transparent_colour_of_a_palette_is_white(tmp_path):
     black_and_red = Image.fromarray(np.array([[[0, 0, 0], [255, 0, 0]]], np.uint8))
     palette = black_and_red.quantize(2)

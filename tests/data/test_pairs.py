@@ -1,4 +1,6 @@
 import csv
+import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -426,6 +428,94 @@ def test_progress_is_told_after_every_pair(tmp_path):
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
+# What people's folders are like
+
+
+@pytest.mark.parametrize("name", ["valid", "validation"])
+def test_validation_has_other_names(tmp_path, name):
+    write_bci(tmp_path, "a.png", "b.png")
+    write_bci(tmp_path, "c.png", split=name)
+    found = data.find_pairs(tmp_path)
+    assert [(pair.name, pair.split) for pair in found] == [
+        *(("a", "train"), ("b", "train"), ("c", "val"))
+    ]
+
+
+def test_folders_that_no_split_takes_are_told(tmp_path):
+    write_bci(tmp_path, "a.png")
+    for split in ("val", "valid", "external"):
+        write_bci(tmp_path, "b.png", split=split)
+    write(tmp_path / "Ki67" / "train" / "a.png")
+    report = data.inspect(tmp_path)
+    others = ("HE/external", "HE/valid", "IHC/external", "IHC/valid", "Ki67")
+    assert report.not_taken == tuple((tmp_path / other, 1) for other in others)
+    assert (
+        "Not taken, as they belong to no split of H&E in HE/{train,val,test}/x.png, "
+        f"IHC in IHC/{{train,val,test}}/x.png:\n- {tmp_path}/HE/external: 1 image\n"
+    ) in report.text()
+
+
+@pytest.mark.parametrize(
+    ("he", "ihc"), [("HE/train", "IHC/train"), ("train/HE", "train/IHC")]
+)
+def test_subfolders_are_slides(tmp_path, he, ihc):
+    root = tmp_path / "pairs"
+    for slide in ("a", "b/left"):
+        for folder in (he, ihc):
+            write(root / folder / slide / "0_0.png")
+    found = data.find_pairs(root, validation_fraction=0)
+    assert [pair.name for pair in found] == ["a/0_0", "b/left/0_0"]
+    assert [pair.slide for pair in found] == ["a", "b/left"]
+    assert found[1].ihc == root / ihc / "b/left/0_0.png"
+    data.write_pairs_csv(tmp_path / "pairs.csv", found)
+    assert data.read_pairs_csv(tmp_path / "pairs.csv") == found
+
+
+def test_link_upwards_ends(tmp_path):
+    write_bci(tmp_path, "a.png")
+    (tmp_path / "HE" / "train" / "again").symlink_to(tmp_path)
+    assert len(data.find_pairs(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("names", ["{}/{}.png", "{}_1_{}.png"])
+def test_validation_is_cut_by_slide_where_names_tell_it(tmp_path, names):
+    slides = [f"1{n}M21" for n in range(5)]
+    for slide in slides:
+        write_bci(tmp_path, *(names.format(slide, n) for n in range(4)))
+    found = data.find_pairs(tmp_path, validation_fraction=0.3, seed=3)
+    train, val = (
+        {pair.slide for pair in found if pair.split == split}
+        for split in ("train", "val")
+    )
+    assert train | val == set(slides) and not train & val
+    assert len(val) == 2  # 8 of 20 images: the first number that is 6 or more
+
+
+def test_names_are_compared_in_one_form_of_unicode(tmp_path):
+    composed, decomposed = (unicodedata.normalize(f, "ä.png") for f in ("NFC", "NFD"))
+    he = write(tmp_path / "HE" / "train" / decomposed)
+    ihc = write(tmp_path / "IHC" / "train" / composed)
+    assert data.find_pairs(tmp_path) == [Pair(he, ihc, "train")]
+    other = write(tmp_path / "HE" / "train" / composed)
+    assert f"{he} and {other} share the name 'ä'" in message(data.find_pairs, tmp_path)
+
+
+def test_links_to_nothing_and_what_is_no_file_are_problems(tmp_path):
+    write_bci(tmp_path, "a.png", "b.png")
+    link, pipe = (tmp_path / "HE" / "train" / name for name in ("a.png", "c.png"))
+    link.unlink()
+    link.symlink_to("../.dvc/cache/01")
+    os.mkfifo(pipe)
+    problems = data.inspect(tmp_path).problems
+    assert problems == (
+        f"{tmp_path / 'IHC/train/a.png'} has no H&E partner in "
+        f"{tmp_path / 'HE/train'}. Add it, or remove the image.",
+        f"{link} is a link to ../.dvc/cache/01, where nothing is. Fetch the images "
+        "(`dvc pull`, `git annex get`), or remove the link.",
+        f"{pipe} is neither a file nor a folder. Remove it.",
+    )
+
+
 # Recording
 
 
@@ -452,7 +542,7 @@ def test_record_is_a_table_that_other_programs_read(tmp_path):
     with open(tmp_path / "pairs.csv", newline="") as file:
         [row] = csv.DictReader(file)
     columns = ["split", "level", "he", "ihc", "side_by_side"]
-    assert list(row) == [*columns, "he_sha256", "ihc_sha256"]
+    assert list(row) == [*columns, "he_sha256", "ihc_sha256", "folder"]
     assert (row["split"], row["level"], row["side_by_side"]) == ("train", "2+", "no")
 
 
@@ -464,7 +554,7 @@ def test_file_of_other_columns_is_no_list_of_pairs(tmp_path, content, received):
     path.write_text(content)
     assert message(data.read_pairs_csv, path) == (
         f"{path} is not a list of pairs. Expected the columns split, level, he, ihc, "
-        f"side_by_side, he_sha256, ihc_sha256. Received: {received}."
+        f"side_by_side, he_sha256, ihc_sha256, folder. Received: {received}."
     )
 
 

@@ -6,11 +6,11 @@ pix2pix, CycleGAN and what descends from them write `results/NAME/test_EPOCH/ima
 the generator was given and B what it should give.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from he2ihc_keras.data.folders import image_files, name_of, problems_in, subfolders
 from he2ihc_keras.data.images import IMAGE_SUFFIXES
 from he2ihc_keras.scoring.results.files import (
     FAKE_IHC,
@@ -57,7 +57,8 @@ def open_folder(
         panels: Roles of the images side by side in each file, from the left.
 
     Raises:
-        ValueError: If there is no image, or images of several tests.
+        ValueError: If there is no image, or images of several tests; or with a list of
+            links to nothing.
     """
     path = _images_folder(folder)
     if panels:
@@ -71,15 +72,6 @@ def open_folder(
     return ResultFolder(path, {role: image_set(str(path), image_files(path))})
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Images of a folder, sorted; hidden files, and folders, are none."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
-
-
 def image_set(
     place: str,
     paths: Sequence[Path],
@@ -91,7 +83,7 @@ def image_set(
     """Images by name, without an `ending` that all stems have."""
     files, doubled = {}, []
     for path in paths:
-        name = unicodedata.normalize("NFC", path.stem).removesuffix(ending)
+        name = name_of(path).removesuffix(ending)
         first = files.setdefault(name, ImageFile(path, part, parts))
         if first.path != path:
             doubled.append(f"{first.path.name} and {path.name}")
@@ -104,7 +96,7 @@ def image_set(
 def _images_folder(folder: Path) -> Path:
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder. Give a folder of images.")
-    inner = [path / "images" for path in _subfolders(folder)]
+    inner = [path / "images" for path in subfolders(folder)]
     for candidates in ([folder], [folder / "images"], inner):
         found = [path for path in candidates if _holds_images(path)]
         if len(found) > 1:
@@ -114,22 +106,26 @@ def _images_folder(folder: Path) -> Path:
                 f"folders: {tests}."
             )
         if found:
+            _check_files(found[0])
             return found[0]
     raise ValueError(_nothing_in(folder))
 
 
+def _check_files(path: Path) -> None:
+    folders = (path, *(path / label for label in _ALL_LABELS))
+    if problems := [problem for f in folders for problem in problems_in(f)]:
+        raise ValueError("\n".join(problems))
+
+
 def _holds_images(path: Path) -> bool:
-    return path.is_dir() and bool(image_files(path) or _in_label_folders(path))
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    visible = (path for path in folder.iterdir() if not path.name.startswith("."))
-    return sorted(path for path in visible if path.is_dir())
+    if not path.is_dir():
+        return False
+    return bool(image_files(path) or _in_label_folders(path) or [*problems_in(path)])
 
 
 def _nothing_in(folder: Path) -> str:
     message = f"{folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})."
-    inner = [path.name for path in _subfolders(folder)]
+    inner = [path.name for path in subfolders(folder)]
     return message + (f" Give one of its folders: {', '.join(inner)}." if inner else "")
 
 
