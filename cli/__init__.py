@@ -5,6 +5,7 @@ import importlib
 import click
 
 import he2ihc_keras
+from he2ihc_keras.cli import console
 
 _COMMANDS = {
     "train": "Train a model; with no argument, on built-in data.",
@@ -40,6 +41,7 @@ class _Commands(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
     def invoke(self, context):
+        console.say_what_cannot_be_shown()
         # The library says what is wrong with an input by the first three, and the
         # system what is wrong with a file or a disk by the last.
         try:
@@ -52,7 +54,7 @@ class _Commands(click.Group):
         except (ValueError, TypeError, FloatingPointError, OSError) as error:
             if context.params.get("debug"):
                 raise
-            raise click.ClickException(_message(error)) from error
+            raise click.ClickException(console.visible(_message(error))) from error
 
 
 def _message(error):

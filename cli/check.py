@@ -28,6 +28,6 @@ def check(data, patch_size, unpaired):
         report = inspect(
             data, patch_size=patch_size, unpaired=unpaired, progress=advance
         )
-    click.echo(report.text())
+    consoles.say(report.text())
     if report.problems:
         raise SystemExit(1)

@@ -41,9 +41,9 @@ def compare(a, b):
     comparison = scoring.compare(of_a, of_b, a_method, b_method)
     consoles.stdout().print(scoring.comparison_table(comparison, a, b))
     for difference in comparison.differences:
-        click.echo(difference.in_words(a, b))
+        consoles.say(difference.in_words(a, b))
     for note in filter(None, (_over(comparison), comparison.note)):
-        click.echo(note)
+        consoles.say(note)
 
 
 def _scores(name, other):

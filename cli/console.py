@@ -1,9 +1,37 @@
 """Progress bars and the console that all commands share."""
 
 import contextlib
+import shlex
+import sys
 import tempfile
 
 import click
+
+# What a terminal would act upon, but for a new line and a tab
+_CONTROLS = {c: f"\\x{c:02x}" for c in (*range(32), *range(127, 160))}
+del _CONTROLS[ord("\n")], _CONTROLS[ord("\t")]
+
+
+def visible(text):
+    """A text that a terminal only shows: escape codes, as a name may hold, in words."""
+    return text.translate(_CONTROLS)
+
+
+def say(text, *, err=False):
+    """Prints a text as it is, to standard output or error."""
+    click.echo(visible(text), err=err)
+
+
+def quoted(path):
+    """A path as part of a command that can be pasted."""
+    return visible(shlex.quote(str(path)))
+
+
+def say_what_cannot_be_shown():
+    """Has output name what its terminal has no letters for, instead of ending there."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def check_writable(out):
@@ -30,10 +58,14 @@ def check_writable(out):
 
 
 def stdout():
-    """Where results go."""
+    """Where results go; text is text, whatever brackets or codes it holds."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    class Plain(Console):
+        def render_str(self, text, **options):
+            return super().render_str(visible(text), **options)
+
+    return Plain(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 @contextlib.contextmanager
@@ -49,7 +81,7 @@ def bar(title, console=None):
     )
 
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

@@ -47,10 +47,10 @@ def convert(weights, out, dropout):
     except ImportError as error:  # of an extra
         raise click.ClickException(str(error)) from error
     options = ", ".join(f"{key} {value}" for key, value in network.options.items())
-    click.echo(f"Found: {network.name}, {options}; {_weights(model):,} weights.")
-    click.echo(f"Written: {out}")
-    click.echo(_next(network, out))
-    click.echo(
+    consoles.say(f"Found: {network.name}, {options}; {_weights(model):,} weights.")
+    consoles.say(f"Written: {out}")
+    consoles.say(_next(network, out))
+    consoles.say(
         "Not for diagnosis. Weights fall under the terms of the data they were trained "
         "on: those of BCI allow no commercial use, of derivatives neither."
     )
@@ -76,6 +76,7 @@ def _next(network, out):
 
 
 def _commands(out, modes=""):
+    out = consoles.quoted(out)
     return (
         f"  he2ihc-keras predict {out} HE_FOLDER --out stained{modes}\n"
         f"  he2ihc-keras score {out} --data FOLDER{modes}"

@@ -34,8 +34,8 @@ def export(run, out):
 
     generator = inference.load_generator(run)
     export_saved_model(generator, out, recipe=inference.load_recipe(run))
-    click.echo(f"Exported: {out}")
-    click.echo(f"  stained = tf.saved_model.load({str(out)!r}).serve(images)")
-    click.echo(
+    consoles.say(f"Exported: {out}")
+    consoles.say(f"  stained = tf.saved_model.load({str(out)!r}).serve(images)")
+    consoles.say(
         "Images: uint8 in [0, 255], (batch, height, width, 3); serve_float: [-1, 1]."
     )

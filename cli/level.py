@@ -49,11 +49,11 @@ def read(run, inputs):
     from he2ihc_keras.data import LEVELS, read_image
 
     network = inference.LevelNetwork.load(run)
-    click.echo(f"image,level,{','.join(LEVELS)}")
+    consoles.say(f"image,level,{','.join(LEVELS)}")
     for path in inference.find_images(inputs):
         image = read_image(path)
         chances = ",".join(f"{chance:.3f}" for chance in network.chances(image))
-        click.echo(f"{path.stem},{LEVELS[network(image)]},{chances}")
+        consoles.say(f"{path.stem},{LEVELS[network(image)]},{chances}")
 
 
 @level.command()
@@ -117,10 +117,11 @@ def sheet(predicted, target, data, cases, out, key, seed):
         written = sheets.write_sheet(shown, out, key, seed=seed)
     except ModuleNotFoundError as error:  # of the extra
         raise click.ClickException(str(error)) from error
-    click.echo(f"{written.images} images of {len(shown)} patches: {written.page}")
-    click.echo(f"To fill in, if not on the page: {written.answers}")
-    click.echo(f"Keep from the reader: {written.key}")
-    click.echo(f"Then: he2ihc-keras level agree {written.answers} {written.key}")
+    consoles.say(f"{written.images} images of {len(shown)} patches: {written.page}")
+    consoles.say(f"To fill in, if not on the page: {written.answers}")
+    consoles.say(f"Keep from the reader: {written.key}")
+    both = f"{consoles.quoted(written.answers)} {consoles.quoted(written.key)}"
+    consoles.say(f"Then: he2ihc-keras level agree {both}")
 
 
 @level.command()
@@ -143,5 +144,5 @@ def agree(answers, key, slide_regex, groups):
     for table in levels.level_tables(given.readings):
         console.print(table)
     for line in levels.level_notes(given.readings):
-        click.echo(line)
-    click.echo(levels.answers_in_words(given))
+        consoles.say(line)
+    consoles.say(levels.answers_in_words(given))

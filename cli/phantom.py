@@ -34,7 +34,7 @@ def phantom(folder, pairs, size, seed, independent_he):
       he2ihc-keras train unet --data phantom
     """
     make(folder, pairs, size, seed, independent_he=independent_he)
-    click.echo(f"{pairs} pairs of {size} x {size} pixels: {folder}")
+    consoles.say(f"{pairs} pairs of {size} x {size} pixels: {folder}")
 
 
 def make(folder, pairs, size, seed, *, independent_he=False):

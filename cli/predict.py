@@ -106,15 +106,17 @@ def predict(run, inputs, out, reverse, spread, **options):
     maps = inference.showing_spread(generator) if spread else None
     _warn_of_scale(inference.load_recipe(run), images)
     failures = _stain(generator, images, out, by, "Staining")
-    click.echo(f"{len(images) - len(failures)} of {len(images)} images stained: {out}")
+    consoles.say(
+        f"{len(images) - len(failures)} of {len(images)} images stained: {out}"
+    )
     if modes != inference.Modes():
-        click.echo(f"Modes: {modes.in_words()}.")
+        consoles.say(f"Modes: {modes.in_words()}.")
     if maps is not None:
         by = {**by, "shows": "spread"}
         failures += _stain(maps, images, out / "spread", by, "Drawing the spread")
-        click.echo(f"Spread of the samples: {out / 'spread'}")
+        consoles.say(f"Spread of the samples: {out / 'spread'}")
     if failures:
-        click.echo("\n".join(["Failed:", *failures]), err=True)
+        consoles.say("\n".join(["Failed:", *failures]), err=True)
         raise SystemExit(1)
 
 
@@ -140,7 +142,7 @@ def _warn_of_scale(recipe, images):
     size = recipe.data.patch_size
     if all(image_size(image) == (size, size) for image in images):
         return
-    click.echo(
+    consoles.say(
         f"This network was trained on images resized to {size} x {size} pixels; yours "
         "are stained at the scale they have.",
         err=True,

@@ -65,8 +65,8 @@ def report(source, out, sort_by):
     except ModuleNotFoundError as error:  # of the extra
         raise click.ClickException(str(error)) from error
     if missing:
-        click.echo(f"Without images: {missing}", err=True)
-    click.echo(f"Page: {out} ({out.stat().st_size / 1e6:.1f} MB)")
+        consoles.say(f"Without images: {missing}", err=True)
+    consoles.say(f"Page: {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 
 def _command(source, out, sort_by):

@@ -176,7 +176,7 @@ def _score_levels(run, out, options, how, console):
             slides=how["slides"],
             progress=lambda doing, done, total: advance(done, total, doing),
         )
-    console.print(f"\n{what}", markup=False)
+    console.print(f"\n{what}")
     _show_levels(readings, out, console)
 
 
@@ -208,7 +208,7 @@ def _score_images(run, out, options, how, console):
             progress=lambda doing, done, total: advance(done, total),
             **how,
         )
-    console.print(f"\n{what}", markup=False)
+    console.print(f"\n{what}")
     source = {"run": str(run.resolve()), "scored": what, "modes": modes.as_dict()}
     source["backend"] = chosen()
     if options.get("data"):
@@ -228,7 +228,7 @@ def _show_generators(scores, console):
     from he2ihc_keras.scoring import generators
 
     console.print(generators.generators_table(scores))
-    click.echo(generators.NOTE)
+    consoles.say(generators.NOTE)
 
 
 # How a run is scored, by what it predicts
@@ -263,9 +263,9 @@ def _show_levels(readings, out, console):
     for table in levels.level_tables(readings):
         console.print(table)
     for line in (*levels.level_notes(readings), levels.level_verdict(readings)):
-        click.echo(line)
+        consoles.say(line)
     if out is not None:
-        click.echo(f"Levels: {path}; who read them: {path.with_suffix('.json')}")
+        consoles.say(f"Levels: {path}; who read them: {path.with_suffix('.json')}")
 
 
 def _score_sets(run, loaded, vectors, out, options, console):
@@ -282,11 +282,11 @@ def _score_sets(run, loaded, vectors, out, options, console):
             progress=lambda doing, done, total: advance(done, total),
         )
     written = scores.write(out) if out is not None else None
-    console.print(f"\n{NO_PAIRS}\n{what}", markup=False, soft_wrap=True)
+    console.print(f"\n{NO_PAIRS}\n{what}", soft_wrap=True)
     console.print(scores.table())
-    click.echo(scores.in_words())
+    consoles.say(scores.in_words())
     if written is not None:
-        click.echo(f"Each image: {written}")
+        consoles.say(f"Each image: {written}")
 
 
 def _score_folders(folders, out, options, console):
@@ -303,7 +303,7 @@ def _score_folders(folders, out, options, console):
             progress=lambda doing, done, total: advance(done, total, doing),
             **how,
         )
-    console.print(f"\n{what}", markup=False)
+    console.print(f"\n{what}")
     source = {**folders.as_source(), "scored": what}
     if features:
         source["features"] = features._asdict()
@@ -313,7 +313,7 @@ def _score_folders(folders, out, options, console):
     if reading is not None:
         _show_levels(reading.readings(how["slides"]), out, console)
     if features:
-        click.echo(features.in_words())
+        consoles.say(features.in_words())
 
 
 def _feature_distances(folders, weights):
@@ -347,7 +347,7 @@ def _explain(predicted, target, is_run, out, options, console):
             folders, progress=lambda doing, done, total: advance(done, total, doing)
         )
     console.print(scoring.explanation(explained))
-    click.echo(scoring.explanation_in_words(explained))
+    consoles.say(scoring.explanation_in_words(explained))
 
 
 def _how(options):
@@ -385,9 +385,11 @@ def _show(scores, out, source, options, console):
         scoring.write_scores(out, scores, source)
     console.print(scoring.table(scores, levels=levels))
     console.print(scoring.stain_table(scores, levels=levels))
-    click.echo(scoring.verdict(scores))
+    consoles.say(scoring.verdict(scores))
     if out is not None:
-        click.echo(f"Each image: {out}; how it was scored: {out.with_suffix('.json')}")
+        consoles.say(
+            f"Each image: {out}; how it was scored: {out.with_suffix('.json')}"
+        )
 
 
 def _prepare(out):

@@ -176,7 +176,7 @@ def _describe(recipe, pairs, phantom, out, console):
     train_pairs = [pair for pair in pairs if pair.split == "train"]
     steps = steps_per_epoch(train_pairs, recipe.fit.batch_size) if pairs else 1
     trainer = training.build_trainer(recipe, steps)
-    console.print(recipe.to_toml(), markup=False)
+    console.print(recipe.to_toml())
     weights = sum(getattr(trainer, role).count_params() for role in trainer.roles)
     console.print(f"Weights: {weights:,}")
     console.print(f"Precision: {policy} ({reason})")
@@ -220,8 +220,8 @@ def _interruptible(out):
             yield
     except Interrupted as stop:
         name = signal.Signals(stop.signal).name
-        click.echo(f"{stop} ({name})", err=True)
-        click.echo(_how_to_go_on(out))
+        consoles.say(f"{stop} ({name})", err=True)
+        consoles.say(_how_to_go_on(out))
         raise SystemExit(128 + stop.signal) from stop
 
 
@@ -251,26 +251,34 @@ def _say_what_next(run, console):
     lines = [
         _OF_A_PHANTOM if (run.path / "phantom").is_dir() else "",
         f"Look at   {samples[-1]}" if samples else "",
-        *(line.format(run=run) for line in _NEXT[inference.predicts(run.path)]),
+        *(_with_places(line, run) for line in _NEXT[inference.predicts(run.path)]),
         "Not for diagnosis.",
     ]
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line)
+
+
+def _with_places(line, run):
+    return line.format(
+        run=consoles.quoted(run.path),
+        logs=consoles.quoted(run.logs),
+        saved_model=consoles.quoted(f"{run.path.name}_saved_model"),
+    )
 
 
 # What there is to do with a run, by what it predicts
 _NEXT = {
     "image": [
-        "Levels    he2ihc-keras score {run.path}",
-        "Curves    tensorboard --logdir {run.logs}",
-        "Report    he2ihc-keras report {run.path} --out report.html",
-        "Stain     he2ihc-keras predict {run.path} FOLDER --out stained",
-        "Hand on   he2ihc-keras export {run.path} --out {run.path.name}_saved_model",
+        "Levels    he2ihc-keras score {run}",
+        "Curves    tensorboard --logdir {logs}",
+        "Report    he2ihc-keras report {run} --out report.html",
+        "Stain     he2ihc-keras predict {run} FOLDER --out stained",
+        "Hand on   he2ihc-keras export {run} --out {saved_model}",
     ],
     "level": [
-        "Curves    tensorboard --logdir {run.logs}",
-        "Report    he2ihc-keras report {run.path} --out report.html",
-        "Read      he2ihc-keras score RUN --level {run.path}",
+        "Curves    tensorboard --logdir {logs}",
+        "Report    he2ihc-keras report {run} --out report.html",
+        "Read      he2ihc-keras score RUN --level {run}",
         "Sheet     he2ihc-keras level sheet RUN --out sheet",
     ],
 }

@@ -28,4 +28,4 @@ def zoo(name):
     for known in zoo.names():
         table.add_row(known, zoo.summary(known))
     console.print(table, soft_wrap=False)
-    click.echo("he2ihc-keras zoo NAME shows the card of one.")
+    consoles.say("he2ihc-keras zoo NAME shows the card of one.")

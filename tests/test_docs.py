@@ -26,7 +26,10 @@ STUDIES = {  # train one network after the other
     ],
     "report_table.py": [
         *("--quick", "--seeds", "2", "--out", "{out}/table"),
-        *("--systems", "unet", "pyramid_pix2pix", "attn_pyramid"),
+        *("--systems", "bridge", "pyramid_pix2pix", "attn_pyramid"),
+    ],
+    "spread.py": [  # of a run of the table before it
+        *("{out}/table/bridge-seed0", "--samples", "2", "--out", "{out}/spread.png"),
     ],
     "unet_settings.py": ["--quick", "--out", "{out}/settings"],
 }

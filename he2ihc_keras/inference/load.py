@@ -1,5 +1,6 @@
 """A generator from what people have on disk."""
 
+import shlex
 from pathlib import Path
 
 import keras
@@ -158,5 +159,6 @@ def model_file(path: Path | str) -> Path:
 def _how_to_replace(path):
     run = RunFolder(path.parent)
     if path == run.model and run.has_checkpoints():
-        return f"`he2ihc-keras train --out {run.path} --resume` makes it again."
+        out = shlex.quote(str(run.path))
+        return f"`he2ihc-keras train --out {out} --resume` makes it again."
     return "Copy or download it again."

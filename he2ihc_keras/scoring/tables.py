@@ -140,10 +140,10 @@ def explanation_in_words(explained: Sequence[Scores]) -> str:
 
 def comparison_table(comparison: Comparison, a: str, b: str) -> "Table":
     """Both means of each measure, and the gain of the second with its interval."""
-    from rich.markup import escape
+    from rich.text import Text
 
     grid = _grid(
-        f"A: {escape(a)}\nB: {escape(b)}\n"
+        f"A: {a}\nB: {b}\n"
         "Gain: how much better B is, image by image; below 0, or a factor of 1, how\n"
         f"much worse. Bold: no noise, by {FEWEST_TO_TELL} images or slides or more."
     )
@@ -155,9 +155,9 @@ def comparison_table(comparison: Comparison, a: str, b: str) -> "Table":
     for heading, block in {"all": comparison, **levels}.items():
         heading = f"{heading} ({block.images})"
         for found in block.differences:
-            text, gain = found.measure.text, escape(found.gain_text)
-            if found.outcome in ("a", "b"):
-                gain = f"[bold]{gain}[/bold]"
+            text = found.measure.text
+            told = found.outcome in ("a", "b")
+            gain = Text(found.gain_text, style="bold" if told else "")
             grid.add_row(
                 heading, found.measure.title, text(found.a), text(found.b), gain
             )
@@ -186,10 +186,11 @@ def _level(level):
 def _grid(caption):
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     return Table(
         box=box.SIMPLE_HEAD,
-        caption=caption,
+        caption=Text(caption, style="table.caption"),
         caption_justify="left",
         padding=(0, 1, 0, 0),
     )
@@ -214,13 +215,13 @@ def _add_likeness(grid, heading, scores):
 
 
 def _likeness_cell(scores, name, method, best):
-    from rich.markup import escape
+    from rich.text import Text
 
     if name in _WITH_INTERVAL:
         shown = scores.interval(name, method).text(MEASURES[name].form)
     else:
         shown = MEASURES[name].text(scores.mean(name, method))
-    return f"[bold]{escape(shown)}[/bold]" if method in best else escape(shown)
+    return Text(shown, style="bold" if method in best else "")
 
 
 def _add_stains(grid, heading, scores, methods):

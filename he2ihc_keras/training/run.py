@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 from rich.console import Console
+from rich.text import Text
 
 from he2ihc_keras import engine, trainers
 from he2ihc_keras.data.batches import (
@@ -259,9 +260,8 @@ def _last_whole(run, console):
     """The checkpoint to go on from, after a word about each that is damaged."""
     checkpoint, problems = last_checkpoint(run)
     for problem in problems:
-        console.print(
-            f"{problem} The one before it is used.", style="yellow", soft_wrap=True
-        )
+        said = Text(f"{problem} The one before it is used.", style="yellow")
+        console.print(said, soft_wrap=True)
     console.print(f"Resuming after step {checkpoint.step if checkpoint else 0}.")
     return checkpoint
 

@@ -43,8 +43,8 @@ def level_tables(readings: Readings) -> list["Table"]:
 
 def _table(readings, reference):
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table(
         box=box.SIMPLE_HEAD,
@@ -57,13 +57,13 @@ def _table(readings, reference):
     for measure in AGREEMENT.values():
         grid.add_column(measure.title, justify="right", no_wrap=True)
     for reader in readings.readers:
-        grid.add_row(f"[bold]{READER_LABELS[reader]}[/bold]")
+        grid.add_row(Text(READER_LABELS[reader], style="bold"))
         for method in rows(readings, reader, reference):
             cells = [
                 about.text(readings.agreement(name, reader, method, reference))
                 for name, about in AGREEMENT.items()
             ]
-            grid.add_row(METHOD_LABELS[method], *map(escape, cells))
+            grid.add_row(METHOD_LABELS[method], *map(Text, cells))
         grid.add_section()
     return grid
 
