@@ -1,6 +1,8 @@
 """Virtual staining of H&E breast tissue as HER2 IHC, in Keras 3."""
 
 import importlib
+import importlib.util
+import sys
 
 __version__ = "0.2.0"
 
@@ -32,3 +34,35 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_ROOMS])
+
+
+def _have_keras_know_our_layers():
+    # So that `keras.models.load_model` opens a file of ours wherever this package is
+    # imported, before Keras or after it; alone, the package does not wait for Keras.
+    if "keras" in sys.modules:
+        importlib.import_module(f"{__name__}.models")
+    else:
+        sys.meta_path.insert(0, _AfterKeras())
+
+
+class _AfterKeras:
+    """Finds Keras as others do, once, and imports our models behind it."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "keras":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None:
+            begin = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: self.load(begin, module)
+        return spec
+
+    def load(self, begin, module):
+        begin(module)
+        rooms = {f"{__name__}.layers", f"{__name__}.models"}
+        if not rooms & sys.modules.keys():  # else they are what imports Keras
+            importlib.import_module(f"{__name__}.models")
+
+
+_have_keras_know_our_layers()

@@ -12,9 +12,11 @@ from he2ihc_keras.training import RunFolder
 from helpers import (
     SMALL_GENERATORS,
     dtype_policy,
+    lively_bridge,
     lively_generator,
     random_images,
     refusal,
+    run_python,
 )
 
 [HE] = random_images(1, (1, 32, 32))
@@ -184,3 +186,15 @@ def test_recipe_lies_beside_the_model(tmp_path):
 def test_model_alone_has_no_recipe(tmp_path):
     assert load_recipe(tmp_path / "model.keras") is None
     assert load_recipe(tmp_path) is None
+
+
+@pytest.mark.parametrize("imports", ["he2ihc_keras, keras", "keras, keras_he2ihc"])
+def test_keras_opens_a_model_where_the_package_is_imported(tmp_path, imports):
+    path = tmp_path / "bridge.keras"
+    lively_bridge(steps=1).save(path)
+    code = f"""
+        import sys
+        import {imports}
+        print(keras.models.load_model(sys.argv[1]).name)
+    """
+    assert run_python(code, path) == "bridge\n"
