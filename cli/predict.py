@@ -101,7 +101,10 @@ def predict(run, inputs, out, reverse, spread, **options):
     generator = inference.load_generator(run)
     modes = asked.of(generator)
     by = inference.stained_by(run, modes)
-    inference.stained_before(out, by)  # refuses a folder of another model
+    by_spread = {**by, "shows": "spread"}
+    inference.check_out(images, out, by)
+    if spread:
+        inference.check_out(images, out / "spread", by_spread)
     generator = inference.with_modes(generator, asked)
     maps = inference.showing_spread(generator) if spread else None
     _warn_of_scale(inference.load_recipe(run), images)
@@ -112,8 +115,8 @@ def predict(run, inputs, out, reverse, spread, **options):
     if modes != inference.Modes():
         consoles.say(f"Modes: {modes.in_words()}.")
     if maps is not None:
-        by = {**by, "shows": "spread"}
-        failures += _stain(maps, images, out / "spread", by, "Drawing the spread")
+        title = "Drawing the spread"
+        failures += _stain(maps, images, out / "spread", by_spread, title)
         consoles.say(f"Spread of the samples: {out / 'spread'}")
     if failures:
         consoles.say("\n".join(["Failed:", *failures]), err=True)

@@ -1,6 +1,11 @@
 """Trained generators on images without an IHC partner."""
 
-from he2ihc_keras.inference.files import find_images, predict_files, stain_image
+from he2ihc_keras.inference.files import (
+    check_out,
+    find_images,
+    predict_files,
+    stain_image,
+)
 from he2ihc_keras.inference.held_out import held_out, stain_pairs
 from he2ihc_keras.inference.level_network import LevelNetwork
 from he2ihc_keras.inference.load import (
@@ -18,6 +23,7 @@ __all__ = [
     "LevelNetwork",
     "Modes",
     "Stainer",
+    "check_out",
     "find_images",
     "held_out",
     "kept_network",

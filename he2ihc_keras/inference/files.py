@@ -1,6 +1,7 @@
 """Images on disk to stained images on disk."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from he2ihc_keras.data.folders import image_files, name_of, problems_in, subfolders
 from he2ihc_keras.data.images import IMAGE_SUFFIXES, read_image, write_image
 from he2ihc_keras.inference.modes import choose_units
-from he2ihc_keras.inference.record import recorded
+from he2ihc_keras.inference.record import RECORD, recorded, stained_before
 from he2ihc_keras.inference.stainer import Stainer
 
 
@@ -50,27 +51,22 @@ def predict_files(
         images: H&E images of any size, as `find_images` lists them.
         out: Folder for the stained images: same names, as PNG.
         by: Which model stains and how, from `stained_by`; `predict.json` then says so
-            beside the images.
+            beside the images, and what it lists may be replaced.
         progress: Called after each image.
 
     Returns:
         What went wrong, one message for each image that failed.
 
     Raises:
-        ValueError: If a stained image would replace its own H&E, or the images of the
-            folder were stained otherwise.
+        ValueError: As `check_out`.
     """
     out = Path(out)
-    targets = [out / f"{image.stem}.png" for image in images]
-    for image, target in zip(images, targets, strict=True):
-        if target.exists() and target.samefile(image):
-            raise ValueError(
-                f"{target} is an input. Choose another folder with --out: stained "
-                "images get the names of their H&E."
-            )
+    check_out(images, out, by)
+    targets = _targets(images, out)
     out.mkdir(parents=True, exist_ok=True)
     failures: list[str] = []
-    with recorded(out, by) if by else contextlib.nullcontext([]) as stained:
+    names = [target.stem for target in targets]
+    with recorded(out, by, names) if by else contextlib.nullcontext([]) as stained:
         for image, target in zip(images, targets, strict=True):
             try:
                 write_image(target, stain_image(stainer, read_image(image)))
@@ -79,6 +75,37 @@ def predict_files(
                 failures.append(_failure(image, error))
             progress()
     return failures
+
+
+def check_out(
+    images: Sequence[Path], out: Path | str, by: Mapping[str, Any] | None = None
+) -> None:
+    """Refuse to replace what this package did not stain, an input among them.
+
+    Args:
+        images: H&E images.
+        out: Folder for the stained images; what its `predict.json` lists may be
+            replaced.
+        by: How they are to be stained; `None` takes no record for granted.
+
+    Raises:
+        ValueError: With the first of the files that would be lost; or if the images of
+            the folder were stained otherwise.
+    """
+    ours = stained_before(out, by) if by else ()
+    targets = _targets(images, Path(out))
+    there = [target for target in targets if os.path.lexists(target)]
+    foreign = [target for target in there if target.stem not in ours]
+    if foreign:
+        raise ValueError(
+            f"{len(foreign)} of the {len(targets)} stained images would replace files "
+            f"of {out} that no {RECORD} there lists, the first of them {foreign[0]}. "
+            "Choose another --out: stained images get the names of their H&E."
+        )
+
+
+def _targets(images, out):
+    return [out / f"{image.stem}.png" for image in images]
 
 
 def stain_image(stainer: Stainer, he: np.ndarray) -> np.ndarray:

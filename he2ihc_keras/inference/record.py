@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,29 +79,42 @@ def write_record(
     Raises:
         ValueError: As `stained_before`.
     """
+    return _write(out, by, [*stained_before(out, by), *images])
+
+
+def _write(out, by, images):
     path = Path(out) / RECORD
-    record = {**by, "images": sorted({*stained_before(out, by), *images})}
+    record = {**by, "images": sorted(set(images))}
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path
 
 
 @contextlib.contextmanager
-def recorded(out: Path | str, by: Mapping[str, Any]) -> Iterator[list[str]]:
+def recorded(
+    out: Path | str, by: Mapping[str, Any], planned: Sequence[str]
+) -> Iterator[list[str]]:
     """Keeps the record of a folder while its images are stained.
 
-    It is written before the first image and, however the work ends, after the last:
-    images of a run that was stopped are known too.
+    It is written before the first image and, however the work ends, after the last. A
+    process that is killed in between leaves a record of all that it was to stain: the
+    same command may replace them.
+
+    Args:
+        out: The folder of stained images.
+        by: How they are stained, from `stained_by`.
+        planned: Names, without endings, of those to come.
 
     Yields:
         A list to put the names of stained images into.
     """
     images: list[str] = []
-    write_record(out, by)
+    earlier = stained_before(out, by)
+    _write(out, by, [*earlier, *planned])
     try:
         yield images
     finally:
-        write_record(out, by, images)
+        _write(out, by, [*earlier, *images])
 
 
 def _read(path):

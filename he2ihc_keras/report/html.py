@@ -11,6 +11,8 @@ import he2ihc_keras
 from he2ihc_keras.files import whole_file
 
 _EXTRA = ("matplotlib", "jinja2")
+# By which a page of this package is known, within so many bytes
+_MARK, _HEAD = '<meta name="generator" content="he2ihc-keras', 4096
 
 
 def check_extra() -> None:
@@ -66,6 +68,22 @@ def _hash(script):
     """What a content security policy names the one script by that may run."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def check_place(out: Path) -> None:
+    """Refuse a place for a page where another file is.
+
+    Raises:
+        ValueError: If the name is not that of a page, or a file is there that this
+            package did not make.
+    """
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"The page's name must end in .html. Received: {out}.")
+    if out.is_file() and _MARK.encode() not in out.read_bytes()[:_HEAD]:
+        raise ValueError(
+            f"{out} would be replaced by the page, and is another file. Choose another "
+            "--out."
+        )
 
 
 def write_page(out: Path, text: str) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from he2ihc_keras.report import cases, tables
 from he2ihc_keras.report.cases import Case, Picture
-from he2ihc_keras.report.html import check_extra, rendered, write_page
+from he2ihc_keras.report.html import check_extra, check_place, rendered, write_page
 from he2ihc_keras.report.levels import level_section
 from he2ihc_keras.report.provenance import provenance
 from he2ihc_keras.report.sources import Source, read_images
@@ -46,7 +46,7 @@ def write_report(
     command: str = "",
     progress: Progress | None = None,
 ) -> str:
-    """Write scores as one HTML file, whole or not at all; replaces what is there.
+    """Write scores as one HTML file, whole or not at all; replaces such a page.
 
     The page has the verdict, tables, plots, and the best, median and worst images of
     each HER2 level, which are read from their folders or stained again by their run;
@@ -64,10 +64,11 @@ def write_report(
         Why the page has no images, in a sentence; "" where it has.
 
     Raises:
-        ValueError: If there are no scores, or `sort_by` is no measure of theirs.
+        ValueError: If there are no scores, `sort_by` is no measure of theirs, or `out`
+            is a file that this package did not make.
         ModuleNotFoundError: If Matplotlib or Jinja is not installed.
     """
-    _check_out(out)
+    check_place(Path(out))
     check_extra()
     from he2ihc_keras.report import plots
 
@@ -290,11 +291,6 @@ def _tables(scores):
 
 
 # Before the work
-
-
-def _check_out(out):
-    if Path(out).suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"The page's name must end in .html. Received: {out}.")
 
 
 def _no_progress(doing, done, total):

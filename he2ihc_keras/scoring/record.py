@@ -68,17 +68,18 @@ def write_scores(
 
 
 def check_place(path: Path) -> None:
-    """Refuse a place for scores whose `.json` is another file than a record.
+    """Refuse a place for scores where another file is, or beside one.
 
     Raises:
-        ValueError: If it is, as writing would destroy it.
+        ValueError: If there is one, as writing would destroy it.
     """
-    beside = Path(path).with_suffix(".json")
-    if beside.is_file() and b"names_sha256" not in beside.read_bytes():
-        raise ValueError(
-            f"{beside} would be replaced by the record of the scores, and is another "
-            f"file. Choose another name than {path}."
-        )
+    record = path.with_suffix(".json")
+    for place, what in ((path, "the scores"), (record, "the record of the scores")):
+        if place.is_file() and b"names_sha256" not in place.read_bytes():
+            raise ValueError(
+                f"{place} would be replaced by {what}, and is another file. Choose "
+                f"another name than {path}."
+            )
 
 
 def read_scores(path: Path) -> tuple[Scores, dict[str, Any]]:

@@ -38,14 +38,6 @@ def test_page_is_written_with_the_command_that_makes_it_again(csv, tmp_path):
     assert command in out.read_text(encoding="utf-8")
 
 
-def test_a_page_of_that_name_is_replaced(csv, tmp_path):
-    out = tmp_path / "page.html"
-    out.write_text("old")
-    assert run(csv, "--out", out).exit_code == 0
-    assert "old</" not in out.read_text(encoding="utf-8")
-    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
-
-
 def test_missing_images_are_said(csv, tmp_path):
     (tmp_path / "fake").rename(tmp_path / "elsewhere")
     result = run(csv, "--out", tmp_path / "page.html")

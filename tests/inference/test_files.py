@@ -5,8 +5,22 @@ import pytest
 from PIL import Image
 
 from he2ihc_keras.data.images import read_image, write_image
-from he2ihc_keras.inference import Stainer, find_images, predict_files, stain_image
+from he2ihc_keras.inference import (
+    Modes,
+    Stainer,
+    find_images,
+    predict_files,
+    stain_image,
+    write_record,
+)
+from he2ihc_keras.inference.record import recorded
 from helpers import lively_generator, noise_image, refusal
+
+# As `stained_by` says it of a model
+BY = {
+    **{"he2ihc_keras": "0", "backend": "tensorflow", "model": "m", "model_sha256": "0"},
+    **Modes().as_dict(),
+}
 
 
 @pytest.fixture(scope="module")
@@ -120,34 +134,51 @@ def test_bad_image_is_reported_and_does_not_stop_the_others(tmp_path, stainer):
 def test_image_that_cannot_be_written_leaves_no_temporary_file(tmp_path, stainer):
     images = write_noise(tmp_path / "he", "a.png", "b.png")
     (tmp_path / "out" / "a.png").mkdir(parents=True)
-    [failure] = predict_files(stainer, images, tmp_path / "out")
+    write_record(tmp_path / "out", BY, ["a"])
+    [failure] = predict_files(stainer, images, tmp_path / "out", by=BY)
     assert str(tmp_path / "out" / "a.png") in failure
-    assert names_in(tmp_path / "out") == ["a.png", "b.png"]
+    assert names_in(tmp_path / "out") == ["a.png", "b.png", "predict.json"]
 
 
-def test_earlier_stained_image_is_replaced(tmp_path, stainer):
-    images = write_noise(tmp_path / "he", "a.png")
+def test_images_that_the_record_lists_are_replaced(tmp_path, stainer):
+    images = write_noise(tmp_path / "he", "a.png", "b.png")
+    write_record(tmp_path, BY, ["a"])
     write_image(tmp_path / "a.png", noise_image(2, 2))
-    assert predict_files(stainer, images, tmp_path) == []
-    assert read_image(tmp_path / "a.png").shape == (9, 6, 3)
+    for _ in range(2):
+        assert predict_files(stainer, images, tmp_path, by=BY) == []
+        assert read_image(tmp_path / "a.png").shape == (9, 6, 3)
 
 
-@pytest.mark.parametrize("out", ["he", "he/../he"])
-def test_input_is_never_replaced_nor_is_anything_begun(tmp_path, stainer, out):
-    images, out = write_noise(tmp_path / "he", "a.jpg", "b.png"), tmp_path / out
-    assert refusal(predict_files, stainer, images, out) == (
-        f"{out / 'b.png'} is an input. Choose another folder with --out: stained "
-        "images get the names of their H&E."
+@pytest.mark.parametrize("of_whom", ["he", "ihc", "link", "record"])
+def test_nothing_else_is_replaced_nor_is_anything_begun(tmp_path, stainer, of_whom):
+    images = write_noise(tmp_path / "he", "a.png", "b.png")
+    out = tmp_path / of_whom
+    if of_whom == "ihc":
+        write_noise(out, "b.png")
+    elif of_whom == "link":
+        out.mkdir()
+        (out / "b.png").symlink_to(images[1])
+    elif of_whom == "record":
+        write_noise(out, "b.png")
+        write_record(out, BY, ["a"])
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    count, first = ("2", "a.png") if of_whom == "he" else ("1", "b.png")
+    assert refusal(predict_files, stainer, images, out, by=BY) == (
+        f"{count} of the 2 stained images would replace files of {out} that no "
+        f"predict.json there lists, the first of them {out / first}. Choose another "
+        "--out: stained images get the names of their H&E."
     )
-    assert names_in(tmp_path / "he") == ["a.jpg", "b.png"]
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_link_to_an_input_is_not_written_through(tmp_path, stainer):
-    [image] = write_noise(tmp_path / "he", "a.png")
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "a.png").symlink_to(image)
-    with pytest.raises(ValueError, match="is an input"):
-        predict_files(stainer, [image], tmp_path / "out")
+def test_command_that_was_killed_replaces_what_it_had_stained(tmp_path, stainer):
+    images = write_noise(tmp_path / "he", "a.png", "b.png")
+    with recorded(tmp_path, BY, ["a", "b"]):
+        killed = (tmp_path / "predict.json").read_bytes()
+    (tmp_path / "predict.json").write_bytes(killed)
+    write_image(tmp_path / "a.png", noise_image(2, 2))
+    assert predict_files(stainer, images, tmp_path, by=BY) == []
+    assert names_in(tmp_path) == ["a.png", "b.png", "he", "predict.json"]
 
 
 def test_relative_folder_is_relative_to_where_one_is(tmp_path, stainer, monkeypatch):

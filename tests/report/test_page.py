@@ -304,6 +304,18 @@ def test_name_that_is_no_page_is_refused(results, tmp_path):
     assert message == expected
 
 
+def test_only_a_page_is_replaced_by_a_page(results, without_plots, tmp_path):
+    page = tmp_path / "page.html"
+    for _ in range(2):
+        write_report(results.csv, page)
+    page.write_text("<html>mine</html>")
+    assert refusal(write_report, results.csv, page) == (
+        f"{page} would be replaced by the page, and is another file. Choose another "
+        "--out."
+    )
+    assert page.read_text() == "<html>mine</html>"
+
+
 def test_measure_without_better_and_worse_is_refused(results, tmp_path):
     message = refusal(write_report, results.csv, tmp_path / "x.html", sort_by="dab")
     assert message == (

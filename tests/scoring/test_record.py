@@ -195,14 +195,19 @@ def test_a_record_of_other_scores_is_refused(tmp_path, path):
     )
 
 
-def test_another_json_is_not_replaced(tmp_path, scores):
-    (tmp_path / "predict.json").write_text('{"statistics": "image"}')
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("patients.csv", "the scores"), ("patients.json", "the record of the scores")],
+)
+def test_another_file_is_not_replaced(tmp_path, scores, name, what):
+    (tmp_path / name).write_text("name,age\n")
     with pytest.raises(ValueError) as error:
-        write_scores(tmp_path / "predict.csv", scores)
+        write_scores(tmp_path / "patients.csv", scores)
     assert str(error.value) == (
-        f"{tmp_path / 'predict.json'} would be replaced by the record of the scores, "
-        f"and is another file. Choose another name than {tmp_path / 'predict.csv'}."
+        f"{tmp_path / name} would be replaced by {what}, and is another file. Choose "
+        f"another name than {tmp_path / 'patients.csv'}."
     )
+    assert (tmp_path / name).read_text() == "name,age\n"
 
 
 def test_a_table_with_rows_taken_out_is_refused(path):
