@@ -137,7 +137,8 @@ def mean(scores, measure, method=scoring.GENERATED):
 
 def in_words(value):
     text = str(value)
-    return LOSSES.get(text, f"{value:g}" if isinstance(value, float) else text)
+    rate = f"{value:.0e}".replace("e-0", "e-") if isinstance(value, float) else ""
+    return LOSSES.get(text, rate or text)
 
 
 def write(rows, path):
@@ -186,17 +187,21 @@ def draw(rows, path):
     flat = mean(rows[0][2], "psnr", scoring.MEAN_COLOUR)
     for key, axes in zip(SETTINGS, panels, strict=True):
         own = [row for row in rows if row[0] == key]
+        is_ordered = all(isinstance(value, int | float) for _, value, _, _ in own)
         axes.plot(
-            [in_words(value) for _, value, _, _ in own],
+            [in_words(value).replace(" at ", " at\n") for _, value, _, _ in own],
             [mean(scores, "psnr") for _, _, scores, _ in own],
             color="#0072b2",
+            linestyle="-" if is_ordered else "",
             marker="o",
         )
         axes.axhline(flat, color="#7f8790", linestyle="--", linewidth=1)
         axes.set(xlabel=NAMES[key])
+        axes.margins(x=0.15)
         axes.grid(axis="y", alpha=0.3)
     panels[0].set(ylabel="PSNR of held-out pairs (dB)")
-    panels[0].annotate("mean colour", (0, flat), (0, 3), textcoords="offset points")
+    at = {"xy": (0.02, flat), "xycoords": ("axes fraction", "data")}
+    panels[0].annotate("mean colour", **at, xytext=(0, 3), textcoords="offset points")
     figure.savefig(path)
 
 
