@@ -1,11 +1,12 @@
 """Folders of paired patches: which H&E image belongs to which IHC image.
 
-Four layouts are in use for virtual staining, and all four are recognised (`LAYOUTS`).
+The layouts that are in use for virtual staining are recognised (`LAYOUTS`).
 """
 
 import dataclasses
 import itertools
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from he2ihc_keras.data.images import image_size
 from he2ihc_keras.data.pairs import SPLITS, Pair, level_of
 
 SHOWN = 20
+# What names say of the stain, at their beginning or their end: HE_1, 1-he, 1_A
+_HE_MARKS, _IHC_MARKS = ("he", "h&e", "A"), ("ihc", "her2", "B")
 # How people call the folder of a split; the first is the layouts' own.
 _SPELLINGS = {"val": ("val", "valid", "validation")}
 
@@ -73,6 +76,7 @@ class Layout:
 LAYOUTS = (
     Layout("BCI", "HE/{}", "IHC/{}"),
     Layout("BCI challenge", "{}/HE", "{}/IHC"),
+    Layout("HER2match", "HE_20x/{}", "IHC_20x/{}"),
     Layout("MIST", "{}A", "{}B"),
     Layout("pix2pix", "{}", "{}"),
 )
@@ -138,7 +142,8 @@ def find_pairs(
     The folder decides the split, whatever the file name says; "val" may be called
     "valid" or "validation". Images may lie in subfolders of it, which are taken for
     slides; partners then lie in subfolders of one name. Names are compared in one form
-    of Unicode (NFC): macOS and Windows write another each.
+    of Unicode (NFC): macOS and Windows write another each. Where no name is the same,
+    and all tell their stain (`HE_1` and `IHC_1`, `1_A` and `1_B`), that is left out.
 
     Without a "val" split, one is cut from the training images: a choice by `seed` that
     depends on nothing but the names. It is of whole slides where each name tells one
@@ -221,6 +226,7 @@ def _pairs_of_split(
     else:
         ihc, ihc_problems = _by_name(ihc_folder)
         problems += ihc_problems
+        he, ihc = _without_stain(he, ihc)
         if unpaired and he.keys() != ihc.keys():
             return _alone(he, ihc, split), problems
         problems += _without_partner(he, "H&E", ihc_folder, ihc, "IHC")
@@ -230,6 +236,25 @@ def _pairs_of_split(
         for name in sorted(he.keys() & ihc.keys())
     ]
     return pairs, problems
+
+
+def _without_stain(he, ihc):
+    """Images by names that do not tell the stain, if only those have partners."""
+    if not he.keys().isdisjoint(ihc):
+        return he, ihc
+    short_he, short_ihc = _unmarked(he, _HE_MARKS), _unmarked(ihc, _IHC_MARKS)
+    are_pairs = not short_he.keys().isdisjoint(short_ihc)
+    return (short_he, short_ihc) if are_pairs else (he, ihc)
+
+
+def _unmarked(images: dict[str, Path], marks: Sequence[str]) -> dict[str, Path]:
+    """Images by their names without the mark that all have; as they were, if none."""
+    for mark in map(re.escape, marks):
+        pattern = re.compile(rf"(?:^|(?<=/)){mark}[-_. ]|[-_. ]{mark}$", re.IGNORECASE)
+        found = {pattern.sub("", name, 1): image for name, image in images.items()}
+        if len(found) == len(images) and images.keys().isdisjoint(found):
+            return found
+    return images
 
 
 def _alone(he: dict[str, Path], ihc: dict[str, Path], split: str) -> list[Pair]:
@@ -378,6 +403,11 @@ def _unrecognised_text(root: Path) -> str:
     lines.append(shortened(seen[:SHOWN], len(seen), "\n"))
     lines.append("Expected one of (val and test may be missing):")
     lines += [f"  {layout.name}: {layout}" for layout in LAYOUTS]
+    if any("\\" in entry.name for entry in root.iterdir()):
+        lines.append(
+            "Names there hold backslashes: a zip file of Windows was unpacked as if "
+            "they were letters. Unpack it with `unzip` or `7z x`."
+        )
     if problems := list(problems_in(root, below=True)):
         lines.append(shortened(problems[:SHOWN], len(problems), "\n"))
     parent = root.absolute().parent

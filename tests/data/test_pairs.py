@@ -51,6 +51,7 @@ def in_split(found, split):
     [
         ("BCI", "HE/{}/a.png", "IHC/{}/a.png"),
         ("BCI challenge", "{}/HE/a.png", "{}/IHC/a.png"),
+        ("HER2match", "HE_20x/{}/a.png", "IHC_20x/{}/a.png"),
         ("MIST", "{}A/a.png", "{}B/a.png"),
     ],
 )
@@ -136,6 +137,8 @@ def test_unknown_layout_tells_what_it_saw_and_the_known(tmp_path):
         "  BCI: H&E in HE/{train,val,test}/x.png, IHC in IHC/{train,val,test}/x.png\n"
         "  BCI challenge: H&E in {train,val,test}/HE/x.png, "
         "IHC in {train,val,test}/IHC/x.png\n"
+        "  HER2match: H&E in HE_20x/{train,val,test}/x.png, "
+        "IHC in IHC_20x/{train,val,test}/x.png\n"
         "  MIST: H&E in {train,val,test}A/x.png, IHC in {train,val,test}B/x.png\n"
         "  pix2pix: {train,val,test}/x.png, wider than tall: "
         "H&E in the left half, IHC in the right"
@@ -498,6 +501,35 @@ def test_names_are_compared_in_one_form_of_unicode(tmp_path):
     assert data.find_pairs(tmp_path) == [Pair(he, ihc, "train")]
     other = write(tmp_path / "HE" / "train" / composed)
     assert f"{he} and {other} share the name 'ä'" in message(data.find_pairs, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("he", "ihc"),
+    [("HE_{}", "IHC_{}"), ("{}_he", "{}_IHC"), ("{}_A", "{}_B"), ("{}", "{}-her2")],
+)
+def test_names_may_tell_the_stain(tmp_path, he, ihc):
+    for name in ("1_2+", "2_0"):
+        write(tmp_path / "HE" / "train" / "s" / f"{he.format(name)}.png")
+        write(tmp_path / "IHC" / "train" / "s" / f"{ihc.format(name)}.png")
+    found = data.find_pairs(tmp_path, validation_fraction=0)
+    assert [(pair.name, pair.level, pair.ihc.stem) for pair in found] == [
+        (f"s/{he.format('1_2+')}", "2+", ihc.format("1_2+")),
+        (f"s/{he.format('2_0')}", None, ihc.format("2_0")),
+    ]
+
+
+def test_names_that_tell_the_stain_of_other_patches_are_no_pairs(tmp_path):
+    write(tmp_path / "HE" / "train" / "1_A.png")
+    write(tmp_path / "IHC" / "train" / "2_B.png")
+    assert "None of the 1 H&E image" in message(data.find_pairs, tmp_path)
+
+
+def test_zip_of_windows_is_told(tmp_path):
+    write(tmp_path / "HE\\train\\a.png")
+    assert (
+        "Names there hold backslashes: a zip file of Windows was unpacked as if they "
+        "were letters. Unpack it with `unzip` or `7z x`."
+    ) in message(data.find_pairs, tmp_path)
 
 
 def test_links_to_nothing_and_what_is_no_file_are_problems(tmp_path):
