@@ -6,11 +6,12 @@ import click
 
 from he2ihc_keras.cli import console as consoles
 from he2ihc_keras.cli.backends import backend_option, start_keras
+from he2ihc_keras.cli.folders import ModelPath
 
 
 @click.command()
 @backend_option
-@click.argument("run", metavar="RUN_OR_KERAS_FILE", type=click.Path(path_type=Path))
+@click.argument("run", metavar="MODEL", type=ModelPath(path_type=Path))
 @click.option(
     "--out",
     required=True,

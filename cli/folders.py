@@ -1,11 +1,19 @@
-"""The folder of a new run: free, or left by a start that was killed."""
+"""Where models are, and the folder of a new run: free, or left by a killed start."""
 
 import shutil
 from pathlib import Path
 
 import click
 
+from he2ihc_keras import presets
 from he2ihc_keras.cli import console as consoles
+
+
+class ModelPath(click.Path):
+    """Where a model is, or the name of one that comes with the package."""
+
+    def convert(self, value, param, ctx):
+        return super().convert(presets.found(value), param, ctx)
 
 
 def free_folder(folder):

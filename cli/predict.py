@@ -6,11 +6,12 @@ import click
 
 from he2ihc_keras.cli import console as consoles
 from he2ihc_keras.cli.backends import backend_option, start_keras
+from he2ihc_keras.cli.folders import ModelPath
 
 
 @click.command()
 @backend_option
-@click.argument("run", metavar="RUN_OR_KERAS_FILE", type=click.Path(path_type=Path))
+@click.argument("run", metavar="MODEL", type=ModelPath(path_type=Path))
 @click.argument(
     "inputs",
     metavar="IMAGE_OR_FOLDER...",
@@ -69,6 +70,9 @@ from he2ihc_keras.cli.backends import backend_option, start_keras
 def predict(run, inputs, out, reverse, spread, **options):
     """Stain H&E images of any size; no IHC is needed.
 
+    MODEL is a run folder, a .keras file, or phantom_attn_pyramid: a small one that
+    comes with this package, trained on synthetic tissue, to try things on.
+
     The authors of pix2pix and PyramidPix2pix test with --statistics image --dropout on.
     An image is stained alike whichever others are stained with it.
 
@@ -84,6 +88,7 @@ def predict(run, inputs, out, reverse, spread, **options):
 
     \b
     Example:
+      he2ihc-keras predict phantom_attn_pyramid patch.png --out stained
       he2ihc-keras predict runs/attn_pyramid BCI_dataset/HE/test --out stained
       he2ihc-keras predict model.keras a.png b.jpg --out stained
       he2ihc-keras predict runs/cyclegan IHC_FOLDER --out as_he --reverse

@@ -7,6 +7,7 @@ import click
 
 from he2ihc_keras.cli import console as consoles
 from he2ihc_keras.cli.backends import backend_option, chosen, start_keras
+from he2ihc_keras.cli.folders import ModelPath
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FROM_DATA = "a run; they come from --data"
@@ -19,12 +20,12 @@ _PROTOCOLS = ("bci", "bci-readme", "pooled", "gaussian")
 @backend_option
 @click.argument(
     "predicted",
-    metavar="PREDICTED_OR_RUN",
-    type=click.Path(exists=True, path_type=Path),
+    metavar="PREDICTED_OR_MODEL",
+    type=ModelPath(exists=True, path_type=Path),
 )
 @click.argument("target", metavar="[TARGET]", required=False, type=_FOLDER)
 @click.option(
-    "--data", type=_FOLDER, help="With RUN: folder of pairs to stain and score."
+    "--data", type=_FOLDER, help="With MODEL: folder of pairs to stain and score."
 )
 @click.option("--he", type=_FOLDER, help="With PREDICTED: H&E, for the copy baseline.")
 @click.option(
@@ -48,8 +49,8 @@ _PROTOCOLS = ("bci", "bci-readme", "pooled", "gaussian")
 @click.option(
     "--features",
     metavar="WEIGHTS",
-    help="With PREDICTED, or a RUN without pairs: KID and FID too, on InceptionV3 with "
-    "these weights: imagenet, which Keras downloads, or a file.",
+    help="With PREDICTED, or a MODEL without pairs: KID and FID too, on InceptionV3 "
+    "with these weights: imagenet, which Keras downloads, or a file.",
 )
 @click.option(
     "--explain",
@@ -79,27 +80,27 @@ _PROTOCOLS = ("bci", "bci-readme", "pooled", "gaussian")
 @click.option(
     "--statistics",
     type=click.Choice(("running", "image")),
-    help="With RUN: what batch norm normalises by.  [default: running]",
+    help="With MODEL: what batch norm normalises by.  [default: running]",
 )
 @click.option(
     "--dropout",
     type=click.Choice(("on", "off")),
-    help="With RUN: whether dropout stays on.  [default: off]",
+    help="With MODEL: whether dropout stays on.  [default: off]",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
-    help="With RUN: of the dropout, or of what a diffusion model draws.",
+    help="With MODEL: of the dropout, or of what a diffusion model draws.",
 )
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    help="With RUN of a diffusion model: evaluations for an image.",
+    help="With MODEL of a diffusion model: evaluations for an image.",
 )
 @click.option(
     "--samples",
     type=click.IntRange(min=1),
-    help="With RUN of a diffusion model: images drawn for one, whose mean is scored.",
+    help="With MODEL of a diffusion model: images drawn for one, whose mean is scored.",
 )
 @click.option(
     "--out",
@@ -110,17 +111,17 @@ def score(predicted, target, explain, out, **options):
     """Score stained images against real IHC, beside trivial baselines.
 
     PREDICTED and TARGET are folders with images of the same names, or PREDICTED is a
-    result folder of pix2pix, CycleGAN, CUT or ASP, which holds both. RUN is a run
-    folder or a .keras file: its model stains the held-out pairs of --data (a run's own
-    data if not given). Where none of them is a pair, as CycleGAN allows, DAB and
-    sharpness of the sets are compared alone.
+    result folder of pix2pix, CycleGAN, CUT or ASP, which holds both. MODEL is a run
+    folder, a .keras file or phantom_attn_pyramid: it stains the held-out pairs of
+    --data (a run's own data if not given). Where none of them is a pair, as CycleGAN
+    allows, DAB and sharpness of the sets are compared alone.
 
     Protocols: bci, as the authors of BCI evaluate (scikit-image's defaults on uint8 at
     native size, means of per-image values); bci-readme, what their README's test
     command really scores (scaled to 320, middle 256); pooled, PSNR of the pooled error;
     gaussian, SSIM as torchmetrics and tf.image.ssim. --explain shows all of them.
 
-    A RUN that reads levels is scored on real IHC alone: how well its readings agree
+    A MODEL that reads levels is scored on real IHC alone: how well its readings agree
     with the names.
 
     \b

@@ -18,14 +18,16 @@ def zoo(name):
     from rich.markdown import Markdown
     from rich.table import Table
 
-    from he2ihc_keras import zoo
+    from he2ihc_keras import presets, zoo
 
     console = consoles.stdout()
     if name:
-        console.print(Markdown(zoo.card(name)), soft_wrap=False)
+        card = presets.card if name in presets.names() else zoo.card
+        console.print(Markdown(card(name)), soft_wrap=False)
         return
     table = Table("model", "what it does")
     for known in zoo.names():
         table.add_row(known, zoo.summary(known))
     console.print(table, soft_wrap=False)
+    consoles.say(f"Trained, to try things on: {', '.join(presets.names())}.")
     consoles.say("he2ihc-keras zoo NAME shows the card of one.")

@@ -7,6 +7,7 @@ import sys
 __version__ = "0.2.0"
 
 _ROOMS = (
+    "presets",
     "tables",
     "models",
     "layers",

@@ -11,13 +11,13 @@ from helpers import run_python, write_pairs
 ROOT = Path(__file__).parents[1]
 # A room may import from those to its left.
 ROOMS = (
-    *("files", "tables", "layers", "losses", "brownian_bridge", "optimizers"),
-    "measures",
+    *("files", "tables", "presets"),
+    *("layers", "losses", "brownian_bridge", "optimizers", "measures"),
     *("models", "data", "engine", "trainers", "recipe", "training", "inference"),
     *("scoring", "report", "export", "zoo", "cli"),
 )
 # Computation that runs on every Keras backend
-BACKEND_FREE = (*ROOMS[2:6], "models", "trainers")
+BACKEND_FREE = (*ROOMS[3:7], "models", "trainers")
 
 
 class Import(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from he2ihc_keras import models, trainers
+from he2ihc_keras import models, presets, trainers
 from he2ihc_keras.files import Damaged, read_zip
 from he2ihc_keras.models import her2_level
 from he2ihc_keras.recipe import Recipe
@@ -67,12 +67,7 @@ def predicts(path: Path | str) -> str:
 
 def _load(path, check):
     file = model_file(path)
-    try:
-        model = keras.models.load_model(file, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(
-            f"{file} cannot be loaded as a Keras model: {error}"
-        ) from error
+    model = models.load(file)
     check(model)
     _check_finite(model, file)
     # Not `as_float32`: nobody else has this model, and Keras imports TensorFlow to
@@ -129,12 +124,12 @@ def kept_network(run: Path | str, role: str) -> Path:
 
 
 def model_file(path: Path | str) -> Path:
-    """The `.keras` file of a run folder, or the file itself.
+    """The `.keras` file of a run folder or of a name of `presets`, or the file itself.
 
     Raises:
         ValueError: If there is no model.
     """
-    path = Path(path)
+    path = presets.found(path)
     if path.is_dir():
         run = RunFolder(path)
         if not run.model.is_file():

@@ -2,9 +2,11 @@
 
 import inspect
 import types
+from pathlib import Path
 
 import keras
 
+from he2ihc_keras import presets
 from he2ihc_keras.layers import SizeCheck
 from he2ihc_keras.models import (
     attn_pyramid,
@@ -26,6 +28,7 @@ __all__ = [
     "as_float32",
     "build",
     "generators",
+    "load",
     "module",
     "names",
     "of_kind",
@@ -94,6 +97,30 @@ def build(name: str, **overrides) -> keras.Model:
             )
     table_of(known)(**{k: v for k, v in overrides.items() if k != "input_shape"})
     return module(name).build(**overrides)
+
+
+def load(place: str | Path) -> keras.Model:
+    """A model from a run folder, a `.keras` file, or one that comes with the package.
+
+    Args:
+        place: The folder or the file, or a name of `he2ihc_keras.presets.names()`:
+            `phantom_attn_pyramid`, trained on synthetic tissue.
+
+    Returns:
+        The model, without its optimizer.
+
+    Raises:
+        ValueError: If there is none, or Keras cannot load it.
+    """
+    file = presets.found(place)
+    if file.is_dir():
+        file = file / "model.keras"
+    try:
+        return keras.models.load_model(file, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"{file} cannot be loaded as a Keras model: {error}"
+        ) from error
 
 
 def module(name: str) -> types.ModuleType:

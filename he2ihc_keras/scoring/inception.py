@@ -66,6 +66,7 @@ def feature_distances(
     generated_images: Iterable[AnyImage],
     weights: str | Path = IMAGENET,
     *,
+    inception: "keras.Model | None" = None,
     progress: Progress | None = None,
 ) -> FeatureDistances:
     """FID and KID of generated images, as a set, against real ones.
@@ -74,12 +75,13 @@ def feature_distances(
         real_images: Real IHC, see `inception_features`.
         generated_images: Generated IHC, as many or not.
         weights: See `load_inception`.
+        inception: What that gave of these weights, if it was loaded before.
         progress: See `he2ihc_keras.scoring.streaming.Progress`.
 
     Raises:
         ValueError: If the weights cannot be loaded, or a set has fewer than two images.
     """
-    inception = load_inception(weights)
+    inception = inception or load_inception(weights)
     real, generated = (
         inception_features(inception, images, doing=doing, progress=progress)
         for images, doing in (

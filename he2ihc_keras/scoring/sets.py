@@ -11,7 +11,11 @@ from he2ihc_keras.data.pairs import Pair, read_stain
 from he2ihc_keras.files import whole_file
 from he2ihc_keras.measures.deconvolution import RUIFROK_JOHNSTON, StainVectors
 from he2ihc_keras.measures.sets import SetOfImages
-from he2ihc_keras.scoring.inception import FeatureDistances, feature_distances
+from he2ihc_keras.scoring.inception import (
+    FeatureDistances,
+    feature_distances,
+    load_inception,
+)
 from he2ihc_keras.scoring.runs import recipe_and_pairs
 from he2ihc_keras.scoring.scores import GENERATED, HE_COPY, REAL
 from he2ihc_keras.scoring.streaming import Progress
@@ -128,13 +132,15 @@ def score_sets(
         What was scored, in words, and the scores.
 
     Raises:
-        ValueError: If there is no model yet, or no held-out image of one of the stains.
+        ValueError: If there is no model yet, no held-out image of one of the stains, or
+            the features' weights cannot be loaded.
     """
     # Imported here: scores of two folders need neither Keras nor TensorFlow.
     from he2ihc_keras import inference
 
     progress = progress or (lambda doing, done, total: None)
     recipe, pairs = recipe_and_pairs(Path(run), data)
+    inception = load_inception(features) if features else None  # may refuse
     split, he_pairs, ihc_pairs = _held_out(pairs)
     generator = generator or inference.load_generator(run)
     modes = (modes or inference.Modes()).of(generator)
@@ -160,7 +166,10 @@ def score_sets(
         add(REAL, pair, _read(pair, "ihc", scale))
         progress("Reading", done, total)
     distances = features and feature_distances(
-        images[REAL], images[GENERATED], features, progress=progress
+        *(images[kind] for kind in (REAL, GENERATED)),
+        features,
+        inception=inception,
+        progress=progress,
     )
     what = (
         f"Held-out split: {split}, {len(he_pairs)} H&E and {len(ihc_pairs)} IHC; "

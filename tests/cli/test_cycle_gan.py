@@ -9,6 +9,7 @@ import pytest
 
 from he2ihc_keras import data, inference
 from he2ihc_keras.data.images import read_image
+from he2ihc_keras.scoring.inception import feature_distances
 from helpers import ok, run_command
 
 NETWORKS = [
@@ -71,6 +72,21 @@ def test_scores_are_of_sets_alone(trained):
     kinds = [row["set"] for row in rows]
     assert kinds == ["generated"] * 2 + ["he_copy"] * 2 + ["real"] * 3
     assert not (out / "scores.csv").exists()
+
+
+def test_sets_are_compared_by_features_of_given_weights(trained, images, tmp_path):
+    out, _ = trained
+    weights = tmp_path / "random.weights.h5"
+    refused = run_command("score", out, "--features", weights)
+    assert refused.exit_code == 1 and f"{weights} is no file." in refused.output
+    keras.applications.InceptionV3(include_top=False, weights=None).save_weights(
+        weights
+    )
+    ok("predict", out, images / "valA", "--out", tmp_path / "stained")
+    folders = images / "valB", tmp_path / "stained"
+    real, generated = (map(read_image, inference.find_images([f])) for f in folders)
+    expected = feature_distances(real, generated, weights).in_words()
+    assert expected in ok("score", out, "--features", weights)
 
 
 def test_reverse_stains_by_the_other_generator(trained, images, tmp_path):
