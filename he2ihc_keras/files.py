@@ -3,6 +3,8 @@
 import contextlib
 import io
 import os
+import platform
+import shutil
 import struct
 import uuid
 import zipfile
@@ -23,6 +25,11 @@ _DAMAGE = (
 )
 
 
+# Of temporary names: which machine wrote them
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+_CLEARED: set[Path] = set()
+
+
 class Damaged(ValueError):
     """A file that was read to its end and is torn, rotten or of other content."""
 
@@ -31,20 +38,72 @@ class Damaged(ValueError):
 def whole_file(path: str | Path, ending: str = "") -> Iterator[Path]:
     """Give a temporary name beside `path`, renamed to `path` if nothing goes wrong.
 
-    A reader, or a run that was killed, never meets half a file.
+    A reader, or a run that was killed, never meets half a file; what a killed process
+    of this machine left in the folder is removed.
 
     Args:
         path: The file.
         ending: What the temporary name ends in, where its writer asks for that.
     """
     path = Path(path)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp{ending}")
+    temporary = _temporary(path, ending)
     try:
         yield temporary
         _flush_to_disk(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """As `whole_file`, of a folder that is not there yet, or is empty.
+
+    Yields:
+        The temporary name; what is filled makes the folder.
+    """
+    path = Path(path)
+    temporary = _temporary(path)
+    try:
+        yield temporary
+        if path.exists():
+            path.rmdir()  # Windows does not replace even an empty folder
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path, ending=""):
+    _clear(path.parent)
+    name = f".{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:12]}.tmp{ending}"
+    return path.with_name(name)
+
+
+def _clear(folder):
+    """Removes what dead processes of this machine left, once for a folder."""
+    folder = folder.resolve()
+    if folder in _CLEARED:
+        return
+    _CLEARED.add(folder)
+    for leftover in folder.glob(f".{_HOST}-*.tmp*"):
+        process = leftover.name.split("-")[1]
+        if process.isdigit() and not _is_alive(int(process)):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+
+def _is_alive(process):
+    if os.name != "posix":  # where signal 0 is a signal
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _flush_to_disk(path: Path) -> None:

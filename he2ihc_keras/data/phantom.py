@@ -17,7 +17,6 @@ It is no model of disease: what a network scores here says nothing about patient
 """
 
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -30,6 +29,7 @@ from scipy import ndimage, special
 from scipy.spatial import cKDTree
 
 from he2ihc_keras.data.images import read_image
+from he2ihc_keras.files import whole_folder
 
 LEVELS = ("0", "1+", "2+", "3+")
 MPP = 0.5  # microns per pixel, close to a 20x scan
@@ -204,9 +204,7 @@ def write_phantom(
     counts = _split_counts(pairs)
     _check_vacant(root)
     root.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{root.name}-"
-    with tempfile.TemporaryDirectory(dir=root.parent, prefix=prefix) as unfinished:
-        folder = Path(unfinished, root.name)
+    with whole_folder(root) as folder:
         for index, (level, name) in enumerate(_levels_and_names(counts)):
             pair = make_pair(
                 level,
@@ -219,9 +217,6 @@ def write_phantom(
             _save(pair, folder, name)
             if progress is not None:
                 progress(index + 1)
-        if root.exists():
-            root.rmdir()  # Windows does not replace even an empty folder
-        folder.replace(root)
     return counts
 
 

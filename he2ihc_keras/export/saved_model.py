@@ -1,13 +1,12 @@
 """A generator as a SavedModel, for whoever serves it without this package."""
 
 import json
-import shutil
-import uuid
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from he2ihc_keras.files import whole_folder
 from he2ihc_keras.inference import Modes, Stainer
 from he2ihc_keras.recipe import Recipe
 from he2ihc_keras.training.run_folder import versions
@@ -50,14 +49,10 @@ def export_saved_model(
         raise ValueError(f"{out} exists and is not empty. Choose another --out.")
     stainer = Stainer(generator)
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
+    with whole_folder(out) as temporary:
         _archive(stainer).write_out(str(temporary), verbose=False)
         description = json.dumps(_description(stainer, recipe), indent=2)
         (temporary / "he2ihc.json").write_text(description + "\n", encoding="utf-8")
-        temporary.replace(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return out
 
 
