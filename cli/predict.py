@@ -1,5 +1,6 @@
 """he2ihc-keras predict."""
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -147,8 +148,11 @@ def _warn_of_scale(recipe, images):
 
     if recipe is None or recipe.data.fit != "resize":
         return
-    size = recipe.data.patch_size
-    if all(image_size(image) == (size, size) for image in images):
+    size, sizes = recipe.data.patch_size, set()
+    for image in images:
+        with contextlib.suppress(ValueError):  # it is told when it is to be stained
+            sizes.add(image_size(image))
+    if sizes <= {(size, size)}:
         return
     consoles.say(
         f"This network was trained on images resized to {size} x {size} pixels; yours "
