@@ -46,6 +46,9 @@ class _Commands(click.Group):
         # system what is wrong with a file or a disk by the last.
         try:
             return super().invoke(context)
+        except click.ClickException as error:
+            error.message = console.visible(error.message)
+            raise
         except KeyboardInterrupt:
             click.echo("Stopped. Files that were finished stay.", err=True)
             raise SystemExit(_INTERRUPTED) from None

@@ -23,7 +23,7 @@ def say(text, *, err=False):
 
 
 def quoted(path):
-    """A path as part of a command that can be pasted."""
+    """A path as part of a command that can be pasted, if it holds no code."""
     return visible(shlex.quote(str(path)))
 
 

@@ -198,7 +198,8 @@ def _score_images(run, out, options, how, console):
     if not scoring.has_held_out_pairs(run, options.get("data")):
         return _score_sets(run, loaded, how["vectors"], out, options, console)
     _refuse(("features",), options, _FROM_DATA)
-    generators = Generators.of(generator)
+    # Which look at the generator as it is
+    generators = Generators.of(generator) if modes == inference.Modes() else None
     looks = [look for look in (reading, generators) if look is not None]
     with consoles.bar("Staining and scoring") as advance:
         what, scores = scoring.score_run(

@@ -47,19 +47,24 @@ def _have_keras_know_our_layers():
 
 
 class _AfterKeras:
-    """Finds Keras as others do, once, and imports our models behind it."""
+    """Finds Keras as others do, and imports our models behind it."""
+
+    def __init__(self):
+        self.is_asking = False
 
     def find_spec(self, name, path=None, target=None):
-        if name != "keras":
+        if name != "keras" or self.is_asking:
             return None
-        sys.meta_path.remove(self)
+        self.is_asking = True
         spec = importlib.util.find_spec(name)
-        if spec is not None:
+        self.is_asking = False
+        if spec is not None:  # which may only be looked at
             begin = spec.loader.exec_module
             spec.loader.exec_module = lambda module: self.load(begin, module)
         return spec
 
     def load(self, begin, module):
+        sys.meta_path.remove(self)
         begin(module)
         rooms = {f"{__name__}.layers", f"{__name__}.models"}
         if not rooms & sys.modules.keys():  # else they are what imports Keras

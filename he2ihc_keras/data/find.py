@@ -147,8 +147,9 @@ def find_pairs(
 
     Without a "val" split, one is cut from the training images: a choice by `seed` that
     depends on nothing but the names. It is of whole slides where each name tells one
-    (`Pair.slide`); else patches of one slide may fall on both sides. A split that the
-    folder lacks is simply not there: MIST has no "test".
+    (`Pair.slide`), of less than the fraction where they do not come out; else patches
+    of one slide may fall on both sides. A split that the folder lacks is simply not
+    there: MIST has no "test".
 
     No image is decoded; `inspect` does that.
 
@@ -209,6 +210,8 @@ def _recognise(root: Path) -> tuple[Path, Layout]:
             for layout in LAYOUTS
             if layout.fits(folder, below=below)
         ]
+        if below and len(found) > 1:  # a split's folder is above every layout's
+            found = [(f, layout) for f, layout in found if not layout.side_by_side]
         if len(found) > 1:
             raise ValueError(_ambiguous_text(root, found))
         if found:
@@ -220,7 +223,9 @@ def _pairs_of_split(
     root: Path, layout: Layout, split: str, unpaired: bool
 ) -> tuple[list[Pair], list[str]]:
     he_folder, ihc_folder = layout.folders(root, split)
-    he, problems = _by_name(he_folder)
+    # Beside images that hold both, those of a subfolder are something else.
+    below = not (layout.side_by_side and image_files(he_folder))
+    he, problems = _by_name(he_folder, below=below)
     if layout.side_by_side:
         ihc = he
     else:
@@ -250,7 +255,8 @@ def _without_stain(he, ihc):
 def _unmarked(images: dict[str, Path], marks: Sequence[str]) -> dict[str, Path]:
     """Images by their names without the mark that all have; as they were, if none."""
     for mark in map(re.escape, marks):
-        pattern = re.compile(rf"(?:^|(?<=/)){mark}[-_. ]|[-_. ]{mark}$", re.IGNORECASE)
+        at_ends = rf"(?:^|(?<=/)){mark}[-_. ](?=[^/]*$)|[-_. ]{mark}$"
+        pattern = re.compile(at_ends, re.IGNORECASE)
         found = {pattern.sub("", name, 1): image for name, image in images.items()}
         if len(found) == len(images) and images.keys().isdisjoint(found):
             return found
@@ -270,10 +276,10 @@ def _pair(name, he, ihc, split, side_by_side=False):
     return Pair(he, ihc, split, level_of(name), side_by_side, folder=folder)
 
 
-def _by_name(folder: Path) -> tuple[dict[str, Path], list[str]]:
+def _by_name(folder: Path, *, below: bool = True) -> tuple[dict[str, Path], list[str]]:
     """Images by their place in the folder of a split, without suffix."""
     images, problems = {}, []
-    for image in image_files(folder, below=True):
+    for image in image_files(folder, below=below):
         name = name_of(image, folder)
         first = images.setdefault(name, image)
         if first != image:
@@ -288,6 +294,8 @@ def _not_taken(root: Path, layout: Layout) -> Iterator[tuple[Path, int]]:
     """Folders of images outside those of the splits, where the splits' are."""
     taken = {f for split in SPLITS for f in layout.folders(root, split)}
     beside = {f.parent for f in taken} | {root}
+    if layout.side_by_side:
+        beside |= {folder for folder in taken if image_files(folder)}
     for folder in sorted({f for place in beside for f in subfolders(place)}):
         holds_taken = any(folder in f.parents for f in taken)
         if folder not in taken and not holds_taken:
@@ -332,13 +340,14 @@ def _with_validation(pairs: list[Pair], fraction: float, seed: int) -> list[Pair
     if fraction == 0 or any(p.split == "val" for p in pairs):
         return pairs
     train = [i for i, pair in enumerate(pairs) if pair.split == "train"]
-    # Of H&E and IHC that stand alone, the same share of each
-    kinds = {i: (pairs[i].he is None, pairs[i].ihc is None) for i in train}
-    chosen = set()
-    for kind in set(kinds.values()):
-        of_kind = [i for i in train if kinds[i] == kind]
-        slides = [pairs[i].slide for i in of_kind]
-        chosen |= _chosen(of_kind, slides, fraction, seed)
+    slides = [pairs[i].slide for i in train]
+    chosen = _chosen_slides(train, slides, fraction, seed) if all(slides) else set()
+    if not chosen:
+        # Of H&E and IHC that stand alone, the same share of each
+        kinds = {i: (pairs[i].he is None, pairs[i].ihc is None) for i in train}
+        for kind in set(kinds.values()):
+            of_kind = [i for i in train if kinds[i] == kind]
+            chosen |= _chosen(of_kind, fraction, seed)
     cut = [
         dataclasses.replace(pair, split="val") if i in chosen else pair
         for i, pair in enumerate(pairs)
@@ -346,20 +355,31 @@ def _with_validation(pairs: list[Pair], fraction: float, seed: int) -> list[Pair
     return sorted(cut, key=lambda pair: SPLITS.index(pair.split))
 
 
-def _chosen(
-    train: list[int], slides: list[str | None], fraction: float, seed: int
+def _chosen(train: list[int], fraction: float, seed: int) -> set[int]:
+    """At least one, and not all of them."""
+    count = min(max(1, round(fraction * len(train))), len(train) - 1)
+    return set(np.random.default_rng(seed).permutation(train)[:count].tolist())
+
+
+def _chosen_slides(
+    train: list[int], slides: list[str], fraction: float, seed: int
 ) -> set[int]:
-    """At least one, and not all of them; whole slides where all are known."""
-    if not all(slides) or len(set(slides)) == 1:
-        slides = train
-    groups = sorted(set(slides))
-    wanted = min(max(1, round(fraction * len(train))), len(train) - 1)
-    chosen = set()
-    for group in np.random.default_rng(seed).permutation(len(groups)).tolist()[:-1]:
-        if len(chosen) >= wanted:
-            break
-        chosen |= {i for i, s in zip(train, slides, strict=True) if s == groups[group]}
-    return chosen
+    """The images of whole slides, no more than the fraction, but of one slide at least.
+
+    None where the smallest slide holds more than half of all images.
+    """
+    of_slide: dict[str, list[int]] = {}
+    for i, slide in zip(train, slides, strict=True):
+        of_slide.setdefault(slide, []).append(i)
+    wanted, chosen = round(fraction * len(train)), set()
+    names = sorted(of_slide)
+    for number in np.random.default_rng(seed).permutation(len(names)):
+        images = of_slide[names[number]]
+        if len(chosen) + len(images) <= wanted:
+            chosen.update(images)
+    smallest = min(of_slide.values(), key=len, default=[])
+    is_small = len(smallest) <= len(train) / 2
+    return chosen or (set(smallest) if is_small else set())
 
 
 def _are_wide(images: Sequence[Path]) -> bool:
@@ -408,7 +428,9 @@ def _unrecognised_text(root: Path) -> str:
             "Names there hold backslashes: a zip file of Windows was unpacked as if "
             "they were letters. Unpack it with `unzip` or `7z x`."
         )
-    if problems := list(problems_in(root, below=True)):
+    inner = [f for place in subfolders(root) for f in (place, *subfolders(place))]
+    near = [root, *inner]
+    if problems := [problem for folder in near for problem in problems_in(folder)]:
         lines.append(shortened(problems[:SHOWN], len(problems), "\n"))
     parent = root.absolute().parent
     if any(layout.fits(parent) for layout in LAYOUTS):

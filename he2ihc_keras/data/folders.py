@@ -65,18 +65,14 @@ def _is_called_an_image(entry: Path) -> bool:
     return entry.suffix.lower() in IMAGE_SUFFIXES
 
 
-def _entries(folder: Path, *, below: bool = False) -> list[Path]:
+def _entries(folder: Path, *, below: bool = False, above=frozenset()) -> list[Path]:
     if not folder.is_dir():
         return []
     found = sorted(f for f in folder.iterdir() if not f.name.startswith("."))
     if below:
-        found += [e for f in found if _is_below(f) for e in _entries(f, below=True)]
+        here = folder.resolve()
+        above = above | {here, *here.parents}
+        for inner in [f for f in found if f.is_dir()]:
+            if inner.resolve() not in above:  # a circle of links would never end
+                found += _entries(inner, below=True, above=above)
     return found
-
-
-def _is_below(folder: Path) -> bool:
-    """Whether it is a folder, and no link upwards, which would never end."""
-    if not folder.is_dir():
-        return False
-    above = folder.parent.resolve()
-    return folder.resolve() not in (above, *above.parents)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from he2ihc_keras.data.folders import name_of
 from he2ihc_keras.data.images import read_image
 from he2ihc_keras.files import whole_file
 
@@ -19,8 +20,8 @@ _LATER = ("he_sha256", "ihc_sha256", "folder")  # 0.1 wrote none
 # BCI names a patch NUMBER_split_LEVEL. A bare "_0" is not taken for a level: it is
 # how the names of many tile grids end.
 _LEVEL = re.compile(r"_([123]\+)$|_(?:train|val|test)_(0)$")
-# slide_row_column, as MIST names its patches: 14M2102785_23_16
-_MIST = re.compile(r"^(\d+M\d+)_\d+_\d+$")
+# slide_row_column, as MIST names its patches: 14M2102785_23_16; it may tell the stain
+_MIST = re.compile(r"^(\d+M\d+)_\d+_\d+(?:[-_. ](?i:he|h&e|ihc|her2|A|B))?$")
 # File names that are not UTF-8 survive the way to a CSV file and back.
 _FILE_NAMES = {"encoding": "utf-8", "errors": "surrogateescape"}
 
@@ -59,7 +60,7 @@ class Pair:
 
         After that of its subfolder, if it lies in one: `slide_7/tile_3`.
         """
-        stem = self.files[0].stem
+        stem = name_of(self.files[0])
         return f"{self.folder}/{stem}" if self.folder else stem
 
     @property

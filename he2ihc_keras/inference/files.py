@@ -92,15 +92,17 @@ def check_out(
         ValueError: With the first of the files that would be lost; or if the images of
             the folder were stained otherwise.
     """
-    ours = stained_before(out, by) if by else ()
+    ours = set(stained_before(out, by)) if by else ()
     targets = _targets(images, Path(out))
     there = [target for target in targets if os.path.lexists(target)]
-    foreign = [target for target in there if target.stem not in ours]
+    inputs = {image.resolve() for image in images}
+    foreign = [t for t in there if t.stem not in ours or t.resolve() in inputs]
     if foreign:
+        which = f"that no {RECORD} there lists" if by else "that are there already"
         raise ValueError(
             f"{len(foreign)} of the {len(targets)} stained images would replace files "
-            f"of {out} that no {RECORD} there lists, the first of them {foreign[0]}. "
-            "Choose another --out: stained images get the names of their H&E."
+            f"of {out} {which}, the first of them {foreign[0]}. Choose another "
+            "--out: stained images get the names of their H&E."
         )
 
 

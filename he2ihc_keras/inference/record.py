@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 import he2ihc_keras
+from he2ihc_keras import presets
 from he2ihc_keras.files import whole_file
 from he2ihc_keras.inference.load import model_file
 from he2ihc_keras.inference.modes import Modes
@@ -35,7 +36,7 @@ def stained_by(model: Path | str, modes: Modes) -> dict[str, Any]:
     return {
         "he2ihc_keras": he2ihc_keras.__version__,
         "backend": keras.backend.backend(),
-        "model": str(Path(model).resolve()),
+        "model": str(presets.found(model).resolve()),
         "model_sha256": sha256,
         **modes.as_dict(),
         "note": "Generated images. Research only, not for diagnosis.",
@@ -109,12 +110,15 @@ def recorded(
         A list to put the names of stained images into.
     """
     images: list[str] = []
-    earlier = stained_before(out, by)
-    _write(out, by, [*earlier, *planned])
+    # A process that was killed may have planned more than it stained.
+    before = {n for n in stained_before(out, by) if (Path(out) / f"{n}.png").exists()}
+    _write(out, by, before.union(planned))
     try:
         yield images
     finally:
-        _write(out, by, [*earlier, *images])
+        # Others may have stained into the folder meanwhile.
+        others = set(stained_before(out, by)).difference(planned)
+        _write(out, by, others.union(before, images))
 
 
 def _read(path):

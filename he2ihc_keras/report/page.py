@@ -290,8 +290,5 @@ def _tables(scores):
     return [*filter(None, found)], tables.level_table(scores)
 
 
-# Before the work
-
-
 def _no_progress(doing, done, total):
     pass

@@ -136,7 +136,12 @@ def _from_run(source, chosen):
         recipe,
         view=None if protocol.is_native else protocol.view,
     )
-    return (Generated(*image) for image in stained), Generators.of(generator)
+    # Which look at the generator as it is
+    is_plain = _modes(source) == inference.Modes()
+    return (
+        (Generated(*image) for image in stained),
+        Generators.of(generator) if is_plain else None,
+    )
 
 
 def _modes(source):

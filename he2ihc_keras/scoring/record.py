@@ -32,6 +32,16 @@ from he2ihc_keras.scoring.scores import GENERATED, METHODS, REAL, ScoredImage, S
 _PROVENANCE = ("protocol", "scale", "stain_vectors", "he2ihc_keras", "names_sha256")
 
 
+# What scoring writes under one name, and what it is known by: its beginning and a word
+_WRITTEN = {
+    ".csv": (b"image,level,slide,", b"names_sha256", "the scores"),
+    ".json": (b"{", b"names_sha256", "the record of the scores"),
+    ".sets.csv": (b"set,image,dab,", b"", "the scores of sets"),
+    ".levels.csv": (b"image,level,slide,", b"", "the levels"),
+    ".levels.json": (b"{", b"slides_from", "the record of the levels"),
+}
+
+
 def write_scores(
     path: Path, scores: Scores, source: Mapping[str, Any] | None = None
 ) -> None:
@@ -68,14 +78,15 @@ def write_scores(
 
 
 def check_place(path: Path) -> None:
-    """Refuse a place for scores where another file is, or beside one.
+    """Refuse a place for scores if a file that they would replace is another's.
 
     Raises:
-        ValueError: If there is one, as writing would destroy it.
+        ValueError: If it is, as writing would destroy it.
     """
-    record = path.with_suffix(".json")
-    for place, what in ((path, "the scores"), (record, "the record of the scores")):
-        if place.is_file() and b"names_sha256" not in place.read_bytes():
+    for ending, (begin, holds, what) in _WRITTEN.items():
+        place = path.with_suffix(ending)
+        content = place.read_bytes() if place.is_file() else None
+        if content is not None and not (content.startswith(begin) and holds in content):
             raise ValueError(
                 f"{place} would be replaced by {what}, and is another file. Choose "
                 f"another name than {path}."

@@ -84,7 +84,12 @@ class SetScores:
         beside them: of `scores.csv`, `scores.sets.csv`.
         """
         path = Path(scores).with_suffix(".sets.csv")
-        with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
+        with (
+            whole_file(path) as temporary,
+            open(
+                temporary, "w", newline="", encoding="utf-8", errors="surrogateescape"
+            ) as file,
+        ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(_COLUMNS)
             for kind, images in self.sets.items():

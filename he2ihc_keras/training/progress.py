@@ -9,7 +9,6 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.text import Text
 
 from he2ihc_keras.training.callbacks import Position
 
@@ -65,7 +64,7 @@ class ShowProgress(keras.callbacks.Callback):
         line = f"epoch {epoch + 1:>{width}}/{self.epochs}  {line}"
         self.console.print(line, highlight=False, soft_wrap=True)
         if warning := self.model.warning(logs, (epoch + 1) / self.epochs):
-            self.console.print(Text(warning, style="yellow"), soft_wrap=True)
+            self.console.print(warning, style="yellow", markup=False, soft_wrap=True)
 
 
 def _line(logs, names, forms):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import keras
 from rich.console import Console
-from rich.text import Text
 
 from he2ihc_keras import engine, trainers
 from he2ihc_keras.data.batches import (
@@ -260,8 +259,8 @@ def _last_whole(run, console):
     """The checkpoint to go on from, after a word about each that is damaged."""
     checkpoint, problems = last_checkpoint(run)
     for problem in problems:
-        said = Text(f"{problem} The one before it is used.", style="yellow")
-        console.print(said, soft_wrap=True)
+        said = f"{problem} The one before it is used."
+        console.print(said, style="yellow", markup=False, soft_wrap=True)
     console.print(f"Resuming after step {checkpoint.step if checkpoint else 0}.")
     return checkpoint
 

@@ -474,10 +474,16 @@ def test_subfolders_are_slides(tmp_path, he, ihc):
     assert data.read_pairs_csv(tmp_path / "pairs.csv") == found
 
 
-def test_link_upwards_ends(tmp_path):
-    write_bci(tmp_path, "a.png")
-    (tmp_path / "HE" / "train" / "again").symlink_to(tmp_path)
-    assert len(data.find_pairs(tmp_path)) == 1
+def test_links_in_a_circle_end(tmp_path):
+    write_bci(tmp_path, "a.png", "x/b.png", "y/c.png")
+    he = tmp_path / "HE" / "train"
+    (he / "up").symlink_to(tmp_path)
+    for one, other in (("x", "y"), ("y", "x")):
+        for stain in ("HE", "IHC"):
+            folder = tmp_path / stain / "train"
+            (folder / one / "other").symlink_to(folder / other)
+    names = [pair.name for pair in data.find_pairs(tmp_path, validation_fraction=0)]
+    assert names == ["a", "x/b", "x/other/c", "y/c", "y/other/b"]
 
 
 @pytest.mark.parametrize("names", ["{}/{}.png", "{}_1_{}.png"])
@@ -491,14 +497,49 @@ def test_validation_is_cut_by_slide_where_names_tell_it(tmp_path, names):
         for split in ("train", "val")
     )
     assert train | val == set(slides) and not train & val
-    assert len(val) == 2  # 8 of 20 images: the first number that is 6 or more
+    assert len(val) == 1  # 4 of 20 images: of two slides they were more than 6
+
+
+def test_validation_takes_no_slide_that_is_most_of_the_data(tmp_path):
+    write_bci(tmp_path, *(f"large/{n}.png" for n in range(18)), "small/0.png")
+    for seed in range(4):
+        found = data.find_pairs(tmp_path, seed=seed)
+        assert in_split(found, "val") == ["small/0"]
+    found = data.find_pairs(write_bci(tmp_path / "one", "a/0.png", "a/1.png"))
+    assert len(in_split(found, "val")) == 1  # there is no other slide
+
+
+def test_slides_of_images_without_partners_are_cut_alike(tmp_path):
+    for slide in ("a", "b", "c", "d"):
+        write(tmp_path / "trainA" / slide / "1.png")
+        write(tmp_path / "trainB" / slide / "2.png")
+    found = data.find_pairs(tmp_path, validation_fraction=0.3, unpaired=True)
+    val = [pair for pair in found if pair.split == "val"]
+    assert {pair.he is None for pair in val} == {True, False}
+    assert len({pair.slide for pair in val}) == 1
+
+
+def test_files_beside_images_of_both_stains_are_told_and_not_cut(tmp_path):
+    write(tmp_path / "train" / "a.png", width=16)
+    write(tmp_path / "train" / "masks" / "a.png")
+    report = data.inspect(tmp_path)
+    assert [pair.name for pair in report.pairs] == ["a"]
+    assert report.not_taken == ((tmp_path / "train" / "masks", 1),)
+
+
+def test_wide_images_of_slides_are_of_their_layout(tmp_path):
+    for stain in ("HE", "IHC"):
+        write(tmp_path / "train" / stain / "slide" / "a.png", width=16)
+    assert data.inspect(tmp_path).layout.name == "BCI challenge"
 
 
 def test_names_are_compared_in_one_form_of_unicode(tmp_path):
     composed, decomposed = (unicodedata.normalize(f, "ä.png") for f in ("NFC", "NFD"))
     he = write(tmp_path / "HE" / "train" / decomposed)
     ihc = write(tmp_path / "IHC" / "train" / composed)
-    assert data.find_pairs(tmp_path) == [Pair(he, ihc, "train")]
+    [pair] = data.find_pairs(tmp_path)
+    assert pair == Pair(he, ihc, "train")
+    assert pair.name == unicodedata.normalize("NFC", pair.name)
     other = write(tmp_path / "HE" / "train" / composed)
     assert f"{he} and {other} share the name 'ä'" in message(data.find_pairs, tmp_path)
 

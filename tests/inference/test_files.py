@@ -149,6 +149,15 @@ def test_images_that_the_record_lists_are_replaced(tmp_path, stainer):
         assert read_image(tmp_path / "a.png").shape == (9, 6, 3)
 
 
+def test_stained_images_are_not_stained_onto_themselves(tmp_path, stainer):
+    images = write_noise(tmp_path / "he", "a.png")
+    assert predict_files(stainer, images, tmp_path / "out", by=BY) == []
+    again = [tmp_path / "out" / "a.png"]
+    for by in (BY, None):
+        message = refusal(predict_files, stainer, again, tmp_path / "out", by=by)
+        assert f"the first of them {again[0]}. Choose another --out" in message
+
+
 @pytest.mark.parametrize("of_whom", ["he", "ihc", "link", "record"])
 def test_nothing_else_is_replaced_nor_is_anything_begun(tmp_path, stainer, of_whom):
     images = write_noise(tmp_path / "he", "a.png", "b.png")

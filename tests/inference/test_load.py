@@ -194,6 +194,9 @@ def test_keras_opens_a_model_where_the_package_is_imported(tmp_path, imports):
     lively_bridge(steps=1).save(path)
     code = f"""
         import sys
+        import importlib.util
+        import {imports.partition(", ")[0]}
+        importlib.util.find_spec("keras")  # as who looks whether it is there
         import {imports}
         print(keras.models.load_model(sys.argv[1]).name)
     """

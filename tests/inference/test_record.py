@@ -123,6 +123,14 @@ def test_record_of_a_run_that_was_stopped_holds_what_it_stained(model, out):
     assert record_in(out)["images"] == ["a"]
 
 
+def test_two_commands_into_one_folder_are_both_recorded(model, out):
+    by = stained_by(model, Modes())
+    with recorded(out, by, ["x"]) as first, recorded(out, by, ["y"]) as second:
+        second.append("y")
+        first.append("x")
+    assert record_in(out)["images"] == ["x", "y"]
+
+
 def test_predicted_files_are_recorded_but_not_those_that_failed(model, tmp_path, out):
     first, second = (pair.he for pair in write_pairs(tmp_path, 2))
     second.write_bytes(b"not an image")

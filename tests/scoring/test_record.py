@@ -197,7 +197,15 @@ def test_a_record_of_other_scores_is_refused(tmp_path, path):
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("patients.csv", "the scores"), ("patients.json", "the record of the scores")],
+    [
+        *(
+            ("patients.csv", "the scores"),
+            ("patients.json", "the record of the scores"),
+        ),
+        ("patients.sets.csv", "the scores of sets"),
+        ("patients.levels.csv", "the levels"),
+        ("patients.levels.json", "the record of the levels"),
+    ],
 )
 def test_another_file_is_not_replaced(tmp_path, scores, name, what):
     (tmp_path / name).write_text("name,age\n")
