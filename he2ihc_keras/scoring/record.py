@@ -123,6 +123,8 @@ def read_scores(path: Path) -> tuple[Scores, dict[str, Any]]:
         _vectors(of_all["stain_vectors"]),
     )
     _check_is_whole(path, scores, of_all["names_sha256"])
+    if not _has_means_of(scores, beside.get("means", {})):
+        raise ValueError(_not_beside(path.with_suffix(".json")))
     return scores, beside
 
 
@@ -317,11 +319,24 @@ def _read_record(path, names):
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}. Score again.") from error
     if not isinstance(found, dict) or found.get("names_sha256") != names:
-        raise ValueError(
-            f"{path} is not the record of the CSV beside it. Take it away, or score "
-            "again."
-        )
+        raise ValueError(_not_beside(path))
     return found
+
+
+def _has_means_of(scores, recorded):
+    """Whether a record is of these scores, and not of earlier ones of the images.
+
+    A process that was killed between the two files leaves those of two times.
+    """
+    of_psnr = {method: float(means["psnr"][0]) for method, means in recorded.items()}
+    now = [scores.mean("psnr", method) for method in of_psnr]
+    return np.allclose(list(of_psnr.values()), now, rtol=1e-9, equal_nan=True)
+
+
+def _not_beside(path):
+    return (
+        f"{path} is not the record of the CSV beside it. Take it away, or score again."
+    )
 
 
 def _vectors(text):

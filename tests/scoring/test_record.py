@@ -218,6 +218,26 @@ def test_another_file_is_not_replaced(tmp_path, scores, name, what):
     assert (tmp_path / name).read_text() == "name,age\n"
 
 
+def test_a_record_of_earlier_scores_of_the_images_is_refused(path, scores):
+    record = path.with_suffix(".json")
+    later = record.read_bytes()
+    image = scores.images[0]
+    values = {
+        **image.scores["generated"],
+        "psnr": image.scores["generated"]["psnr"] + 1,
+    }
+    other = replace(image, scores={**image.scores, "generated": values})
+    write_scores(path, replace(scores, images=(other, *scores.images[1:])))
+    read_scores(path)
+    record.write_bytes(later)  # as where a process was killed between the two
+    with pytest.raises(ValueError) as error:
+        read_scores(path)
+    assert str(error.value) == (
+        f"{record} is not the record of the CSV beside it. Take it away, or score "
+        "again."
+    )
+
+
 def test_a_table_with_rows_taken_out_is_refused(path):
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     with pytest.raises(ValueError) as error:
