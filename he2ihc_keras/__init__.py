@@ -64,8 +64,8 @@ class _AfterKeras:
         return spec
 
     def load(self, begin, module):
-        sys.meta_path.remove(self)
         begin(module)
+        sys.meta_path.remove(self)
         rooms = {f"{__name__}.layers", f"{__name__}.models"}
         if not rooms & sys.modules.keys():  # else they are what imports Keras
             importlib.import_module(f"{__name__}.models")

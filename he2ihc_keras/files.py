@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # What a damaged file raises once its bytes have been read
-_DAMAGE = (
+DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -152,5 +152,5 @@ def naming_damage(path: Path) -> Iterator[None]:
     """Raises what a damaged file raises as `Damaged`, which names it."""
     try:
         yield
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise Damaged(f"{path} is damaged: {error}.") from error

@@ -62,5 +62,9 @@ def test_models_are_loaded_from_where_they_are(tmp_path):
     for place in (tmp_path, tmp_path / "model.keras", str(tmp_path)):
         again = models.load(place)
         np.testing.assert_array_equal(again(image), model(image))
+    rotten = bytearray((tmp_path / "model.keras").read_bytes())
+    rotten[len(rotten) // 2] ^= 255
+    (tmp_path / "rotten.keras").write_bytes(rotten)
+    assert "cannot be loaded" in refusal(models.load, tmp_path / "rotten.keras")
     missing = tmp_path / "none" / "model.keras"
     assert str(missing) in refusal(models.load, missing)

@@ -3,7 +3,6 @@
 The layouts that are in use for virtual staining are recognised (`LAYOUTS`).
 """
 
-import dataclasses
 import itertools
 import os
 import re
@@ -11,8 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from he2ihc_keras.data.cut import with_validation
 from he2ihc_keras.data.folders import (
     image_files,
     name_of,
@@ -192,7 +190,7 @@ def scan(
         for folder in dict.fromkeys(layout.folders(root, split)):
             ignored += other_files(folder)
             problems += problems_in(folder, below=True)
-    cut = _with_validation(pairs, validation_fraction, seed)
+    cut = with_validation(pairs, validation_fraction, seed)
     not_taken = tuple(_not_taken(root, layout))
     found = map(tuple, (cut, problems, ignored))
     return Finding(root, layout, *found, not_taken, cut != pairs)
@@ -334,52 +332,6 @@ def _without_partner(
 
 def _shared_folder(images: Iterable[Path]) -> Path:
     return Path(os.path.commonpath({image.parent for image in images}))
-
-
-def _with_validation(pairs: list[Pair], fraction: float, seed: int) -> list[Pair]:
-    if fraction == 0 or any(p.split == "val" for p in pairs):
-        return pairs
-    train = [i for i, pair in enumerate(pairs) if pair.split == "train"]
-    slides = [pairs[i].slide for i in train]
-    chosen = _chosen_slides(train, slides, fraction, seed) if all(slides) else set()
-    if not chosen:
-        # Of H&E and IHC that stand alone, the same share of each
-        kinds = {i: (pairs[i].he is None, pairs[i].ihc is None) for i in train}
-        for kind in set(kinds.values()):
-            of_kind = [i for i in train if kinds[i] == kind]
-            chosen |= _chosen(of_kind, fraction, seed)
-    cut = [
-        dataclasses.replace(pair, split="val") if i in chosen else pair
-        for i, pair in enumerate(pairs)
-    ]
-    return sorted(cut, key=lambda pair: SPLITS.index(pair.split))
-
-
-def _chosen(train: list[int], fraction: float, seed: int) -> set[int]:
-    """At least one, and not all of them."""
-    count = min(max(1, round(fraction * len(train))), len(train) - 1)
-    return set(np.random.default_rng(seed).permutation(train)[:count].tolist())
-
-
-def _chosen_slides(
-    train: list[int], slides: list[str], fraction: float, seed: int
-) -> set[int]:
-    """The images of whole slides, no more than the fraction, but of one slide at least.
-
-    None where the smallest slide holds more than half of all images.
-    """
-    of_slide: dict[str, list[int]] = {}
-    for i, slide in zip(train, slides, strict=True):
-        of_slide.setdefault(slide, []).append(i)
-    wanted, chosen = round(fraction * len(train)), set()
-    names = sorted(of_slide)
-    for number in np.random.default_rng(seed).permutation(len(names)):
-        images = of_slide[names[number]]
-        if len(chosen) + len(images) <= wanted:
-            chosen.update(images)
-    smallest = min(of_slide.values(), key=len, default=[])
-    is_small = len(smallest) <= len(train) / 2
-    return chosen or (set(smallest) if is_small else set())
 
 
 def _are_wide(images: Sequence[Path]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from he2ihc_keras import presets
+from he2ihc_keras.files import DAMAGE
 from he2ihc_keras.layers import SizeCheck
 from he2ihc_keras.models import (
     attn_pyramid,
@@ -117,7 +118,7 @@ def load(place: str | Path) -> keras.Model:
         file = file / "model.keras"
     try:
         return keras.models.load_model(file, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, *DAMAGE) as error:
         raise ValueError(
             f"{file} cannot be loaded as a Keras model: {error}"
         ) from error

@@ -519,6 +519,17 @@ def test_slides_of_images_without_partners_are_cut_alike(tmp_path):
     assert len({pair.slide for pair in val}) == 1
 
 
+def test_each_stain_is_held_out_where_their_slides_are_others(tmp_path):
+    for folder, slides in (("trainA", "abcd"), ("trainB", "wxyz")):
+        for slide in slides:
+            write(tmp_path / folder / slide / "1.png")
+    for seed in range(4):
+        found = data.find_pairs(tmp_path, seed=seed, unpaired=True)
+        for split in ("train", "val"):
+            of_split = [pair for pair in found if pair.split == split]
+            assert {pair.he is None for pair in of_split} == {True, False}
+
+
 def test_files_beside_images_of_both_stains_are_told_and_not_cut(tmp_path):
     write(tmp_path / "train" / "a.png", width=16)
     write(tmp_path / "train" / "masks" / "a.png")
